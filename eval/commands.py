@@ -1,0 +1,141 @@
+"""The commands under `switchboard eval`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from eval.errors import EvaluationError
+
+app = typer.Typer(help="Measure: retrieval, answers, abstention; with 95% intervals.", no_args_is_help=True)
+out, err = Console(), Console(stderr=True)
+
+Corpus = Annotated[Path, typer.Option(help="Folder with questions.jsonl; its documents must be in the knowledge base.")]
+SplitName = Annotated[str, typer.Option(help="train, dev or test.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
+_EXAMPLES = Path("examples")
+
+
+@app.command(epilog="Example: switchboard eval retrieval --corpus examples --split test")
+def retrieval(corpus: Corpus = _EXAMPLES, split: SplitName = "test", as_json: AsJson = False) -> None:
+    """Share of questions whose gold passage is among the first k hits, and MRR@10."""
+    from assistant import settings
+    from assistant.assembly import open_retriever
+    from eval.datasets import load_questions
+    from eval.retrieval import score_retrieval
+
+    questions = load_questions(corpus, _split(split))
+    retriever = open_retriever(settings.load())
+    with Progress(console=err) as bars:
+        task = bars.add_task("searching", total=sum(q.answerable for q in questions))
+        scores = score_retrieval(retriever, questions, lambda: bars.advance(task))
+    if as_json:
+        print(json.dumps(asdict(scores) | {"missed": [q.id for q in scores.missed]}))
+        return
+    for k, share in scores.hit_at.items():
+        out.print(f"gold passage in first {k:2}: {share}", highlight=False, markup=False)
+    out.print(f"MRR@10: {scores.mrr}", highlight=False, markup=False)
+    for style, share in scores.by_style.items():
+        out.print(f"  first 5, {style}: {share}", highlight=False, markup=False)
+    out.print(f"{1000 * scores.seconds:.1f} ms a search", highlight=False)
+
+
+@app.command(epilog="Example: switchboard eval answers --split test --limit 50 -o answers.jsonl")
+def answers(
+    corpus: Corpus = _EXAMPLES,
+    split: SplitName = "test",
+    limit: Annotated[int, typer.Option(help="Ask only the first so many of each kind; 0: all.", min=0)] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write every answer here, a JSON line each.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the questions: declined when unanswerable, answered when answerable, citations that hold, seconds."""
+    from assistant import settings
+    from assistant.assembly import open_answerer, open_retriever, running_model
+    from eval.answers import ask_all, score_answers
+    from eval.datasets import load_questions
+
+    questions = load_questions(corpus, _split(split))
+    if limit:
+        kinds = ([q for q in questions if q.answerable], [q for q in questions if not q.answerable])
+        questions = [q for kind in kinds for q in kind[:limit]]
+    values = settings.load()
+    retriever = open_retriever(values)
+    generation = retriever.generation()
+    with running_model(values, lambda _: None) as model, Progress(console=err) as bars:
+        task = bars.add_task("asking", total=len(questions))
+        said = asyncio.run(ask_all(open_answerer(values, retriever, model), questions, lambda: bars.advance(task)))
+    scores = score_answers(questions, said, generation)
+    if output is not None:
+        records = (
+            {"id": q.id, "question": q.question, "answerable": q.answerable, "reference": q.reference}
+            | {
+                "answer": a.text,
+                "draft": a.draft,
+                "abstained": a.abstained,
+                "quoted": a.quoted,
+                "sufficiency": a.sufficiency,
+            }
+            for q, a in zip(questions, said, strict=True)
+        )
+        output.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
+    if as_json:
+        print(json.dumps(asdict(scores)))
+        return
+    out.print(f"unanswerable declined:   {scores.declined}", highlight=False, markup=False)
+    out.print(f"answerable answered:     {scores.answered}", highlight=False, markup=False)
+    out.print(f"token F1 on answerable:  {scores.token_f1}", highlight=False, markup=False)
+    out.print(f"in the passage's words:  {scores.quoted}", highlight=False, markup=False)
+    out.print(f"citations: {scores.citations}, of them broken: {scores.broken_citations}", highlight=False)
+    out.print(
+        f"median seconds: {scores.total_seconds:.2f} in all, {1000 * scores.added_seconds:.1f} ms of it added to embedding and model",
+        highlight=False,
+    )
+
+
+@app.command(epilog="Example: switchboard eval sufficiency --fit")
+def sufficiency(
+    corpus: Corpus = _EXAMPLES,
+    fit: Annotated[bool, typer.Option("--fit", help="Fit again on train and dev, and keep the result.")] = False,
+    split: SplitName = "test",
+    as_json: AsJson = False,
+) -> None:
+    """How well it is judged whether the passages hold an answer."""
+    from assistant import settings
+    from assistant.assembly import open_retriever
+    from assistant.sufficiency import load
+    from eval.datasets import load_questions
+    from eval.sufficiency import fit as fit_model
+    from eval.sufficiency import save, score
+
+    values = settings.load()
+    retriever = open_retriever(values)
+    hits = values.answer.passages
+    if fit:
+        train, dev = load_questions(corpus, "train"), load_questions(corpus, "dev")
+        note = f"{corpus.name}/questions.jsonl: {len(train)} train, {len(dev)} dev; embedder {values.models.embedder}"
+        save(fit_model(retriever, train, dev, hits, note))
+    model = load()
+    scores = score(model, retriever, load_questions(corpus, _split(split)), hits)
+    if as_json:
+        print(json.dumps(asdict(scores) | {"threshold": model.threshold}))
+        return
+    out.print(f"area under ROC: {scores.auc:.3f}, threshold {model.threshold}", highlight=False)
+    out.print(f"unanswerable declined: {scores.declined}", highlight=False, markup=False)
+    out.print(f"answerable let through: {scores.answered}", highlight=False, markup=False)
+    for name, weight in zip(model.features, model.weights, strict=True):
+        out.print(f"  {name:16} {weight:+.2f}", highlight=False)
+
+
+def _split(name: str) -> Any:
+    if name not in ("train", "dev", "test"):
+        raise EvaluationError(f"{name!r} is not a split; there are train, dev and test")
+    return name

@@ -1,0 +1,67 @@
+"""The questions that everything is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from eval.errors import EvaluationError
+from index.passages import Hit, Passage
+
+Split = Literal["train", "dev", "test"]
+
+
+class Gold(BaseModel, frozen=True):
+    """Where an answer stands: a document, and the innermost heading of the section in it."""
+
+    document: str
+    heading: str
+
+    def matches(self, passage: Passage) -> bool:
+        return passage.document == self.document and self.heading in (passage.title, *passage.heading)
+
+
+class Question(BaseModel, frozen=True):
+    """A question with its reference answer; `needs` says whether one gold section is enough or all are wanted.
+
+    An unanswerable question has no gold; `near` is the section that comes nearest to it.
+    """
+
+    id: str
+    question: str
+    answerable: bool
+    gold: tuple[Gold, ...]
+    reference: str
+    style: str
+    split: Split
+    needs: Literal["any", "all"] = "any"
+    near: Gold | None = None
+
+    def rank(self, hits: Sequence[Hit]) -> int | None:
+        """The 1-based rank at which enough gold passages have been found, None when they are not all there."""
+        ranks = [
+            next((i for i, hit in enumerate(hits, start=1) if gold.matches(hit.passage)), None) for gold in self.gold
+        ]
+        found = [r for r in ranks if r is not None]
+        if not found or (self.needs == "all" and len(found) < len(ranks)):
+            return None
+        return max(found) if self.needs == "all" else min(found)
+
+
+def load_questions(folder: Path, split: Split | None = None) -> list[Question]:
+    """Read `questions.jsonl` in a folder. Raises EvaluationError naming the line that is wrong."""
+    path = folder / "questions.jsonl"
+    questions: list[Question] = []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    questions.append(Question.model_validate_json(line))
+                except ValidationError as exc:
+                    raise EvaluationError(f"{path}, line {number}: {exc.errors()[0]['msg']}") from exc
+    except OSError as exc:
+        raise EvaluationError(f"{path}: {exc.strerror}; name a folder that holds questions.jsonl") from exc
+    return [q for q in questions if split is None or q.split == split]

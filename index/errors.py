@@ -1,0 +1,21 @@
+"""What can go wrong with a knowledge base."""
+
+
+class KnowledgeBaseError(Exception):
+    """Root of every error raised by this package; the message says what failed and what to do."""
+
+
+class EmbedderNotFound(KnowledgeBaseError):
+    """An embedder's name leads to no model."""
+
+
+class NoGeneration(KnowledgeBaseError):
+    """Nothing has been published yet."""
+
+
+class DamagedGeneration(KnowledgeBaseError):
+    """A generation's files are missing, cut short or altered."""
+
+
+class EmbedderMismatch(KnowledgeBaseError):
+    """A generation was embedded by another model than the one asked to search it."""

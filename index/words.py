@@ -1,0 +1,66 @@
+"""Passages by the words that they share with a query: BM25. The only module that knows bm25s."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from index.errors import DamagedGeneration
+from index.terms import terms
+
+_K1, _B = 0.9, 0.4  # the values of Pyserini's baselines (Lin et al., 2021)
+
+Scores = npt.NDArray[np.float32]
+
+
+class WordIndex:
+    """Lucene's BM25 over the terms of each passage, with every term's weight computed beforehand (Lù, 2024)."""
+
+    def __init__(self, model: bm25s.BM25) -> None:
+        self._model = model
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> WordIndex:
+        """Index texts; row numbers are their order."""
+        model = bm25s.BM25(method="lucene", k1=_K1, b=_B)
+        model.index([terms(t) or [""] for t in texts], show_progress=False)
+        return cls(model)
+
+    @classmethod
+    def open(cls, weights: Path, vocabulary: Path) -> WordIndex:
+        """Read what `save` wrote. Raises DamagedGeneration."""
+        try:
+            arrays = load_file(weights)
+            model = bm25s.BM25(method="lucene", k1=_K1, b=_B)
+            model.scores = {name: arrays[name] for name in ("data", "indices", "indptr")}
+            model.scores["num_docs"] = int(arrays["num_docs"][0])
+            model.vocab_dict = json.loads(vocabulary.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, SafetensorError) as exc:
+            raise DamagedGeneration(
+                f"{weights.name} cannot be read as a word index; run: switchboard kb refresh"
+            ) from exc
+        model.nonoccurrence_array = None  # Lucene's variant gives nothing for a missing term
+        return cls(model)
+
+    def save(self, weights: Path, vocabulary: Path) -> None:
+        scores = self._model.scores
+        arrays = {name: np.ascontiguousarray(scores[name]) for name in ("data", "indices", "indptr")}
+        save_file(arrays | {"num_docs": np.asarray([len(self)])}, weights)
+        vocabulary.write_text(json.dumps(self._model.vocab_dict, ensure_ascii=False), encoding="utf-8")
+
+    def __len__(self) -> int:
+        return int(self._model.scores["num_docs"])
+
+    def scores(self, query: str) -> Scores:
+        """The BM25 score of every row, shape (n,); 0 where no term is shared."""
+        known = [t for t in dict.fromkeys(terms(query)) if t in self._model.vocab_dict]
+        if not known:
+            return np.zeros(len(self), dtype=np.float32)
+        return np.asarray(self._model.get_scores(known), dtype=np.float32)

@@ -1,0 +1,152 @@
+"""The path of a question with a scripted model: what is kept, what is cited, what is declined."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from assistant.answering import Answer, Answerer, Event, Finished, Found, Stated, refers_back, trusted_rewrite
+from assistant.errors import ModelUnavailable
+from assistant.prompts import Exchange
+from assistant.settings import AnswerSettings
+from assistant.sufficiency import FEATURES, SufficiencyModel
+from index.library import KnowledgeBase
+from index.retrieval import Retriever
+from tests.doubles import ScriptedChatModel, WordHashEmbedder
+
+ALWAYS = SufficiencyModel(
+    features=FEATURES,
+    means=(0.0,) * len(FEATURES),
+    scales=(1.0,) * len(FEATURES),
+    weights=(0.0,) * len(FEATURES),
+    bias=0.0,
+    threshold=0.5,
+    fitted_on="a test",
+)
+NEVER = ALWAYS.model_copy(update={"threshold": 0.6})
+
+
+def answerer(
+    kb: KnowledgeBase, model: ScriptedChatModel, sufficiency: SufficiencyModel = ALWAYS, **settings: int
+) -> Answerer:
+    return Answerer(
+        Retriever(kb, WordHashEmbedder()),
+        model,
+        sufficiency,
+        replace(AnswerSettings(), **settings),  # type: ignore[arg-type]
+    )
+
+
+def ask(a: Answerer, question: str, history: tuple[Exchange, ...] = ()) -> Answer:
+    return asyncio.run(a.answer(question, history))
+
+
+async def events(a: Answerer, question: str) -> list[Event]:
+    return [event async for event in a.stream(question)]
+
+
+def test_a_supported_sentence_is_cited(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("A replacement SIM costs €8 [1]. It is free when the SIM is faulty.")
+    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
+    assert answer.text == "A replacement SIM costs €8. [1] It is free when the SIM is faulty. [2]"
+    assert [(c.number, c.passage.document, c.passage.heading, c.quote) for c in answer.citations] == [
+        (1, "sim.md", ("Replacement",), "A replacement SIM costs €8."),
+        (2, "sim.md", ("Replacement",), "It is free when the SIM is faulty."),
+    ]
+    assert not answer.abstained
+    assert answer.generation == filled.current().id
+
+
+def test_an_unsupported_sentence_is_taken_out_but_kept_in_the_draft(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("A replacement SIM costs €8. Delivery costs €99 by courier.")
+    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
+    assert "99" not in answer.text
+    assert "€99" in answer.draft
+
+
+def test_nothing_supported_gives_the_passages_own_words(filled: KnowledgeBase) -> None:
+    answer = ask(answerer(filled, ScriptedChatModel("It costs a million.")), "What does a replacement SIM cost?")
+    assert answer.quoted
+    assert answer.text == "A replacement SIM costs €8. It is free when the SIM is faulty. [1]"
+    assert answer.citations[0].passage in answer.given
+
+
+def test_too_little_support_declines_without_asking_the_model(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel()
+    answer = ask(answerer(filled, model, NEVER), "Do you sell bicycles?")
+    assert answer.abstained
+    assert "don't say" in answer.text
+    assert "Do you sell bicycles?" in answer.text
+    assert answer.citations == ()
+    assert answer.closest
+    assert model.asked == []
+
+
+def test_the_same_sentence_twice_is_said_once(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("The notice period is 30 days. " * 5)
+    assert len(ask(answerer(filled, model), "How long is the notice period?").sentences) == 1
+
+
+def test_events_come_in_order_and_sentences_before_the_end(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("A replacement SIM costs €8. It is free when the SIM is faulty.")
+    kinds = [type(e) for e in asyncio.run(events(answerer(filled, model), "replacement SIM"))]
+    assert kinds == [Found, Stated, Stated, Finished]
+
+
+def test_only_the_wanted_number_of_passages_is_given(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("The notice period is 30 days.")
+    answer = ask(answerer(filled, model, passages=4, prompt_passages=2), "notice period")
+    assert len(answer.given) == 2
+    assert len(answer.closest) == 4
+    assert "[3]" not in model.asked[0][-1].content
+
+
+def test_a_follow_up_is_put_so_that_it_stands_alone(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("What does a SIM cost when it is faulty?", "It is free when the SIM is faulty.")
+    history = (Exchange("What does a replacement SIM cost?", "A replacement SIM costs €8."),)
+    answer = ask(answerer(filled, model), "and when it is faulty?", history)
+    assert answer.standalone == "What does a SIM cost when it is faulty?"
+    assert answer.timings.rewrite > 0
+
+
+def test_a_rewriting_that_brings_in_something_new_is_not_trusted() -> None:
+    history = [Exchange("What does Wave 20 cost?", "Wave 20 costs €18.")]
+    assert (
+        trusted_rewrite("What does a bicycle cost?", "and Wave 5?", history) == "What does Wave 20 cost – and Wave 5?"
+    )
+    assert trusted_rewrite("", "and Wave 5?", history) == "What does Wave 20 cost – and Wave 5?"
+    assert trusted_rewrite("What does Wave 5 cost?", "and Wave 5?", history) == "What does Wave 5 cost?"
+
+
+@pytest.mark.parametrize(
+    ("question", "leans"),
+    [
+        ("and on Sundays?", True),
+        ("How long does it take?", True),
+        ("why", True),
+        ("What does a second reminder cost on a business line?", False),
+    ],
+)
+def test_which_questions_lean_on_the_conversation(question: str, leans: bool) -> None:
+    assert refers_back(question) is leans
+
+
+def test_a_model_that_stops_half_way_is_an_error_not_an_answer(filled: KnowledgeBase) -> None:
+    with pytest.raises(ModelUnavailable, match="stopped"):
+        ask(answerer(filled, ScriptedChatModel(ModelUnavailable("the model stopped"))), "replacement SIM")
+
+
+def test_a_question_and_a_conversation_without_end_still_fit(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel("It is what it is?", "The notice period is 30 days.", context_tokens=700)
+    history = tuple(Exchange("why " * 900, "because " * 900) for _ in range(40))
+    ask(answerer(filled, model), "it? " * 5000, history)
+    for messages in model.asked:
+        assert sum(model.count_tokens(m.content) for m in messages) <= 700
+
+
+def test_timings_add_up(filled: KnowledgeBase) -> None:
+    times = ask(answerer(filled, ScriptedChatModel("The notice period is 30 days.")), "notice period").timings
+    assert times.total == pytest.approx(times.rewrite + times.embed + times.generate + times.added)
+    assert 0 <= times.search <= times.added

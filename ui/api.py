@@ -1,0 +1,89 @@
+"""The HTTP API: ask, search, health."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import FastAPI, Query
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, Field
+
+from assistant.answering import Answerer, Event, Found, Stated
+from assistant.assembly import ChatService
+from assistant.errors import AssistantError, ModelUnavailable
+from assistant.prompts import Exchange
+from index.errors import KnowledgeBaseError
+from index.retrieval import Retriever
+from ui.records import AnswerRecord, CitationRecord, HitRecord
+
+
+class PastExchange(BaseModel):
+    question: str = Field(max_length=4000)
+    answer: str = Field(max_length=20000)
+
+
+class AskRequest(BaseModel):
+    """With `stream`, the reply is a stream of server-sent events: found, sentence, answer, error."""
+
+    question: str = Field(min_length=1, max_length=4000)
+    history: list[PastExchange] = Field(default=[], max_length=50)
+    stream: bool = False
+
+
+class ErrorReply(BaseModel):
+    error: str
+
+
+def build_api(answerer: Answerer, service: ChatService, retriever: Retriever) -> FastAPI:
+    """The application with the API's routes."""
+    app = FastAPI(title="Switchboard", docs_url="/api/docs", openapi_url="/api/openapi.json", redoc_url=None)
+
+    @app.exception_handler(AssistantError)
+    @app.exception_handler(KnowledgeBaseError)
+    async def refuse(_: object, exc: Exception) -> Response:
+        status = 503 if isinstance(exc, ModelUnavailable | KnowledgeBaseError) else 500
+        return JSONResponse({"error": str(exc)}, status_code=status)
+
+    @app.post("/api/ask", response_model=AnswerRecord, responses={503: {"model": ErrorReply}})
+    async def ask(request: AskRequest) -> Response | AnswerRecord:
+        history = [Exchange(e.question, e.answer) for e in request.history]
+        if request.stream:
+            return StreamingResponse(
+                _events(answerer.stream(request.question, history)), media_type="text/event-stream"
+            )
+        return AnswerRecord.of(await answerer.answer(request.question, history))
+
+    @app.get("/api/search", responses={503: {"model": ErrorReply}})
+    async def search(
+        q: Annotated[str, Query(min_length=1, max_length=2000)], k: Annotated[int, Query(ge=1, le=100)] = 5
+    ) -> list[HitRecord]:
+        retrieval = await asyncio.to_thread(retriever.search, q, k)
+        return [HitRecord.of(hit) for hit in retrieval.hits]
+
+    @app.get("/api/health")
+    async def health() -> dict[str, str]:
+        return {"model": service.state.value, "generation": (await asyncio.to_thread(retriever.generation)).id}
+
+    return app
+
+
+async def _events(events: AsyncIterator[Event]) -> AsyncIterator[str]:
+    try:
+        async for event in events:
+            yield _event(event)
+    except (AssistantError, KnowledgeBaseError) as exc:
+        yield f"event: error\ndata: {ErrorReply(error=str(exc)).model_dump_json()}\n\n"
+
+
+def _event(event: Event) -> str:
+    if isinstance(event, Found):
+        hits = ",".join(HitRecord.of(h).model_dump_json() for h in event.hits)
+        return f"event: found\ndata: [{hits}]\n\n"
+    if isinstance(event, Stated):
+        record = asdict(event.sentence) | {"sources": [CitationRecord.of(c).model_dump() for c in event.citations]}
+        return f"event: sentence\ndata: {json.dumps(record, ensure_ascii=False)}\n\n"
+    return f"event: answer\ndata: {AnswerRecord.of(event.answer).model_dump_json()}\n\n"

@@ -1,0 +1,90 @@
+"""Answers and hits as the plain records that programs read: the command line's --json and the HTTP API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pydantic import BaseModel
+
+from assistant.answering import Answer, Citation
+from index.passages import Hit
+
+
+class HitRecord(BaseModel):
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    score: float
+    text: str
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitRecord:
+        p = hit.passage
+        return cls(
+            document=p.document,
+            title=p.title,
+            heading=p.heading_path,
+            page=p.page,
+            score=round(hit.score, 4),
+            text=p.text,
+        )
+
+
+class CitationRecord(BaseModel):
+    number: int
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    quote: str
+    score: float
+    passage: str
+    passage_id: str
+
+    @classmethod
+    def of(cls, citation: Citation) -> CitationRecord:
+        p = citation.passage
+        return cls(
+            number=citation.number,
+            document=p.document,
+            title=p.title,
+            heading=p.heading_path,
+            page=p.page,
+            quote=citation.quote,
+            score=round(citation.score, 4),
+            passage=p.text,
+            passage_id=p.id,
+        )
+
+
+class AnswerRecord(BaseModel):
+    """`timings` in seconds; `quoted` is true where the passage's own words stand in for the model's."""
+
+    question: str
+    standalone: str
+    answer: str
+    citations: list[CitationRecord]
+    abstained: bool
+    quoted: bool
+    sufficiency: float
+    closest: list[HitRecord]
+    timings: dict[str, float]
+    model: str
+    generation: str
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerRecord:
+        return cls(
+            question=answer.question,
+            standalone=answer.standalone,
+            answer=answer.text,
+            citations=[CitationRecord.of(c) for c in answer.citations],
+            abstained=answer.abstained,
+            quoted=answer.quoted,
+            sufficiency=round(answer.sufficiency, 4),
+            closest=[HitRecord.of(h) for h in answer.closest],
+            timings={stage: round(seconds, 4) for stage, seconds in asdict(answer.timings).items()},
+            model=answer.model,
+            generation=answer.generation,
+        )

@@ -1,0 +1,156 @@
+"""The chat tab: ask, watch the answer come, open what it cites."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from html import escape
+
+import gradio as gr
+
+from assistant.answering import Answerer
+from assistant.assembly import ChatService
+from assistant.errors import AssistantError, ModelUnavailable
+from assistant.serving import State
+from index.errors import KnowledgeBaseError
+from index.retrieval import Retriever
+from ui.web.conversation import Phase, Turn, conversation_html, history, panel_html
+
+_PATIENCE = 300.0  # seconds that a question waits for a model that is starting or restarting
+_AT_ONCE = 32
+EXAMPLES = (
+    "What does roaming in the United States cost?",
+    "How do I move my eSIM to a new phone?",
+    "The customer's router shows a red light. What now?",
+    "When is a late bill's service suspended?",
+)
+
+
+class Chat:
+    """Turns a conversation's events into what the page shows."""
+
+    def __init__(self, answerer: Answerer, service: ChatService, retriever: Retriever) -> None:
+        self._answerer = answerer
+        self._service = service
+        self._retriever = retriever
+
+    async def ask(self, question: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
+        """Yield the conversation after each event; a model that is away is waited for, then asked again."""
+        if not question.strip():
+            yield turns
+            return
+        earlier, turn = list(turns), Turn(len(turns) + 1, question.strip())
+        yield [*earlier, turn]
+        deadline = time.monotonic() + _PATIENCE
+        while not turn.finished:
+            try:
+                async for event in self._answerer.stream(turn.question, history(earlier)):
+                    turn = turn.after(event)
+                    yield [*earlier, turn]
+            except ModelUnavailable as exc:
+                turn = self._interrupted(turn, exc, deadline)
+                yield [*earlier, turn]
+                await self._until_ready(deadline)
+            except (AssistantError, KnowledgeBaseError) as exc:
+                turn = replace(turn, phase=Phase.FAILED, note=f"{exc}.")
+                yield [*earlier, turn]
+
+    def _interrupted(self, turn: Turn, exc: ModelUnavailable, deadline: float) -> Turn:
+        gone = self._service.state in (State.FAILED, State.STOPPED)
+        if gone or time.monotonic() > deadline:
+            return replace(turn, phase=Phase.FAILED, note=f"{exc}.", sentences=(), citations=())
+        word = "starting" if self._service.state is State.STARTING else "restarting"
+        note = f"The model is {word}. Your question is kept and will be answered as soon as it is back."
+        return replace(turn, phase=Phase.WAITING, note=note, sentences=(), citations=())
+
+    async def _until_ready(self, deadline: float) -> None:
+        # a crash is noticed within a second; asking sooner would meet the same dead server
+        await asyncio.sleep(1.0)
+        while time.monotonic() < deadline and self._service.state in (State.STARTING, State.RESTARTING):
+            await asyncio.sleep(0.5)
+
+    def status_html(self) -> str:
+        """One line: is the model there, and what does the knowledge base hold."""
+        state = self._service.state
+        css = {State.READY: "ready", State.FAILED: "failed"}.get(state, "")
+        model = {
+            State.READY: "model ready",
+            State.STARTING: "the model is starting",
+            State.RESTARTING: "the model is restarting",
+            State.FAILED: "the model could not be started; see the log",
+            State.STOPPED: "the model is stopped",
+        }[state]
+        try:
+            manifest = self._retriever.generation().manifest
+            knowledge = f"{manifest.documents} documents, {manifest.passages} passages, refreshed {manifest.created[:16].replace('T', ' ')} UTC"
+        except KnowledgeBaseError as exc:
+            knowledge = str(exc)
+        return f'<p class="sb-status" role="status"><span class="sb-dot {css}"></span>{escape(model)} · {escape(knowledge)}</p>'
+
+
+def stopped(turns: list[Turn]) -> list[Turn]:
+    """The conversation after the stop button: what was said stays, marked as stopped."""
+    if turns and not turns[-1].finished:
+        return [*turns[:-1], replace(turns[-1], phase=Phase.STOPPED)]
+    return turns
+
+
+def build_chat(chat: Chat) -> None:
+    """Lay out the tab inside the current gr.Blocks."""
+    turns = gr.State([])
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            conversation = gr.HTML(conversation_html([]), elem_id="sb-conversation")
+            with gr.Row():
+                question = gr.Textbox(
+                    placeholder="Ask the documents (Enter sends, Shift+Enter starts a new line, / comes back here)",
+                    show_label=False,
+                    label="Question",
+                    lines=1,
+                    max_lines=6,
+                    max_length=2000,
+                    autofocus=True,
+                    scale=8,
+                    elem_id="sb-question",
+                )
+                send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="sb-send")
+                stop = gr.Button("Stop", scale=1, min_width=80, elem_id="sb-stop")
+            with gr.Row():
+                examples = [gr.Button(text, size="sm", elem_classes="sb-example") for text in EXAMPLES]
+            new = gr.Button("New conversation", size="sm", elem_id="sb-new")
+        with gr.Column(scale=2, min_width=300):
+            gr.HTML("<h2 style='font-size:1rem;margin:0'>Passages found</h2>")
+            panel = gr.HTML(panel_html([]), elem_id="sb-panel")
+
+    def show(now: list[Turn]) -> tuple[list[Turn], str, str]:
+        return now, conversation_html(now), panel_html(now)
+
+    async def ask(text: str, now: list[Turn]) -> AsyncIterator[tuple[list[Turn], str, str]]:
+        async for after in chat.ask(text, stopped(now)):
+            yield show(after)
+
+    shown = [turns, conversation, panel]
+    typed = gr.State("")
+    running = []
+    for trigger in (question.submit, send.click):
+        kept = trigger(lambda text: (text, ""), question, [typed, question], queue=False, api_visibility="private")
+        running.append(
+            kept.then(
+                ask, [typed, turns], shown, concurrency_limit=_AT_ONCE, show_progress="hidden", api_visibility="private"
+            )
+        )
+    for example, text in zip(examples, EXAMPLES, strict=True):
+        running.append(
+            example.click(
+                ask,
+                [gr.State(text), turns],
+                shown,
+                concurrency_limit=_AT_ONCE,
+                show_progress="hidden",
+                api_visibility="private",
+            )
+        )
+    stop.click(lambda now: show(stopped(now)), turns, shown, cancels=running, queue=False, api_visibility="private")
+    new.click(lambda: show([]), None, shown, cancels=running, queue=False, api_visibility="private")
