@@ -10,15 +10,19 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from assistant.chat_model import ChatModel, Message
-from assistant.grounding import Support, closest_words, find_support, without_marks
+from assistant.grounding import Support, find_support, without_marks
 from assistant.prompts import Exchange, answer_messages, rewrite_messages
-from assistant.quotables import sentences
 from assistant.settings import AnswerSettings
 from assistant.sufficiency import Rarity, SufficiencyModel, features
 from index.passages import Hit, Passage
-from index.retrieval import Retrieval, Retriever
+from index.quotables import quotables, sentences
+from index.retrieval import Line, Retrieval, Retriever
 from index.terms import terms
 
+_ASIDE = (
+    0.15  # cosine: a supported sentence this much farther from the question than the nearest line is beside the point
+)
+_NEARLY = 0.1  # cosine: lines this near to the nearest one are quoted with it
 _LONGEST_QUESTION = 2000  # characters; what follows is not read
 _REFERS_BACK = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else|also|too|another|other)\b"
@@ -131,7 +135,7 @@ class _Draft:
     """An answer in the making: every sentence is checked against the passages given before it is kept."""
 
     given: tuple[Passage, ...]
-    scores: dict[str, float]
+    retrieval: Retrieval
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
 
@@ -141,19 +145,32 @@ class _Draft:
         return Stated(self.sentences[-1], tuple(self.citations))
 
     def check(self, text: str) -> Stated | None:
-        """Keep a sentence that a passage supports; drop what no passage supports and what was said already."""
+        """Keep a sentence that a passage supports and the question asks for; drop any other, and repetitions."""
         bare = without_marks(text)
         if any(set(terms(bare)) <= set(terms(s.text)) for s in self.sentences):
             return None
         support = find_support(bare, self.given)
-        return self.keep(bare, support) if support else None
+        if support is None or not self._is_asked_for(support):
+            return None
+        return self.keep(bare, support)
+
+    def has_quoted(self, line: Line) -> bool:
+        """Whether a sentence that was kept already rests on this line."""
+        return any(c.passage == line.passage and line.text in c.quote for c in self.citations)
+
+    def _is_asked_for(self, support: Support) -> bool:
+        """Whether the lines that support a sentence are about as near to the question as the nearest line is."""
+        cosines = [
+            li.cosine for li in self.retrieval.lines if li.passage == support.passage and li.text in support.quote
+        ]
+        return max(cosines, default=0.0) >= self.retrieval.lines[0].cosine - _ASIDE
 
     def _number(self, support: Support) -> int:
         for citation in self.citations:
             if citation.passage.id == support.passage.id and citation.quote == support.quote:
                 return citation.number
         number = len(self.citations) + 1
-        score = self.scores.get(support.passage.id, 0.0)
+        score = next((h.score for h in self.retrieval.hits if h.passage == support.passage), 0.0)
         self.citations.append(Citation(number, support.passage, support.quote, score))
         return number
 
@@ -185,12 +202,14 @@ class Answerer:
         watch = _Stopwatch()
         question = question.strip()[:_LONGEST_QUESTION]
         standalone = await self._standalone(question, history, watch)
-        retrieval = await asyncio.to_thread(self._retriever.search, standalone, self._settings.passages)
+        retrieval = await asyncio.to_thread(
+            self._retriever.search, standalone, self._settings.passages, self._settings.prompt_passages
+        )
         yield Found(standalone, retrieval.hits, retrieval.generation.id)
         rarity = await asyncio.to_thread(Rarity.of_generation, retrieval.generation)
-        probability = self._sufficiency.probability(features(standalone, retrieval.hits, rarity))
+        probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
         given, messages = self._prompt(standalone, retrieval)
-        draft = _Draft(given, {h.passage.id: h.score for h in retrieval.hits})
+        draft = _Draft(given, retrieval)
         written: list[str] = []
         quoted = False
         if given and probability >= self._threshold:
@@ -199,11 +218,10 @@ class Answerer:
                     stated = draft.check(sentence)
                     if stated is not None:
                         yield stated
-            if not draft.sentences:
-                quoted = True
-                best = retrieval.hits[0].passage
-                words = closest_words(standalone, best)
-                yield draft.keep(words, Support(best, words, 1.0))
+            quoted = not draft.sentences
+            for line in best_lines(retrieval.lines, given):
+                if not draft.has_quoted(line):
+                    yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
         yield Finished(
             Answer(
                 question=question,
@@ -264,6 +282,22 @@ class Answerer:
             rewritten = "".join([piece async for piece in stream]).strip()
         watch.rewrite = time.perf_counter() - began
         return trusted_rewrite(rewritten, question, recent)
+
+
+def best_lines(lines: Sequence[Line], given: Sequence[Passage]) -> list[Line]:
+    """The line nearest to the question, and those after it in its passage that are nearly as near; in their order."""
+    nearest = next((line for line in lines if line.passage in given), None)
+    if nearest is None:
+        return []
+    near = {li.text for li in lines if li.passage == nearest.passage and li.cosine >= nearest.cosine - _NEARLY}
+    ordered = [q.text for q in quotables(nearest.passage.text) if q.text in near]
+    first = ordered.index(nearest.text)
+    chosen = ordered[max(0, first - 1) : first + 2]
+    return [next(li for li in lines if li.passage == nearest.passage and li.text == text) for text in chosen]
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith((".", "!", "?", ":", "。", "！", "？")) else line + "."
 
 
 def refers_back(question: str) -> bool:

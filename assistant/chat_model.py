@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
 
 _TIMEOUT = 120.0
+_STOPPED = "the model stopped while it was answering; ask again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,13 @@ class OpenAIChatModel:
         client = self._client(self._endpoint())
         turns = [{"role": m.role, "content": m.content} for m in messages]
         try:
+            finished = False
             async for chunk in client.astream(turns, max_tokens=max_tokens, stop=list(stop) or None):
+                finished = finished or bool(chunk.response_metadata.get("finish_reason"))
                 if chunk.content:
                     yield str(chunk.content)
+            if not finished:  # a closed connection can look like an end
+                raise ModelUnavailable(_STOPPED)
         except APIStatusError as exc:
             raise _refusal(exc.status_code, exc.message) from exc
         except (APIConnectionError, APIError, httpx.HTTPError) as exc:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.quotables import quotables
 from index.passages import Passage
+from index.quotables import quotables
 from index.terms import numbers, terms
 
 _SUPPORTED = 0.8
@@ -50,14 +50,17 @@ def find_support(sentence: str, passages: Sequence[Passage]) -> Support | None:
 
 
 def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passage: Passage) -> Support | None:
-    lines = [q.text for q in quotables(passage.text)]
+    lines = quotables(passage.text)
     context = set(terms(f"{passage.title} {passage.heading_path}"))
     context_numbers = numbers(f"{passage.title} {passage.heading_path}")
     denies = bool(_NEGATIONS.search(sentence))
     best: Support | None = None
     for size in (1, 2):
         for start in range(len(lines) - size + 1):
-            quote = " ".join(lines[start : start + size])
+            window = lines[start : start + size]
+            if size > 1 and any(line.kind == "row" for line in window):
+                continue  # a row speaks of one thing; two would lend each other their numbers
+            quote = " ".join(line.text for line in window)
             if not needed <= numbers(quote) | context_numbers:
                 continue
             own = set(terms(quote))
@@ -68,24 +71,3 @@ def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passag
             if best is None or share > best.share + 1e-9:
                 best = Support(passage, quote, share)
     return best
-
-
-def closest_words(question: str, passage: Passage, most: int = 3) -> str:
-    """The run of at most `most` lines of a passage that shares most terms with a question."""
-    lines = [q.text for q in quotables(passage.text)]
-    if not lines:
-        return passage.text.strip()
-    asked = set(terms(question))
-    hits = [len(asked & set(terms(line))) for line in lines]
-    centre = max(range(len(lines)), key=lambda i: (hits[i], -i))
-    chosen = {centre}
-    for step in range(1, most):
-        if centre + step < len(lines) and hits[centre + step] > 0:
-            chosen.add(centre + step)
-        else:
-            break
-    return " ".join(_ended(lines[i]) for i in sorted(chosen))
-
-
-def _ended(line: str) -> str:
-    return line if line.endswith((".", "!", "?", ":", "。", "！", "？")) else line + "."

@@ -7,6 +7,7 @@ The coefficients are fitted by `switchboard eval sufficiency` on questions with 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,24 +16,39 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from assistant.errors import AssistantError
-from assistant.quotables import quotables
 from index.generation import Generation
-from index.passages import Hit
+from index.retrieval import Retrieval
 from index.terms import numbers, terms
 
 MODEL_FILE = Path(__file__).with_name("sufficiency.json")
 FEATURES = (
     "best_cosine",
-    "second_cosine",
     "spread",
+    "blend_second",
     "coverage_best",
     "coverage_all",
     "coverage_line",
     "rarest_found",
+    "rarest_missing",
     "unknown_share",
     "numbers_missing",
     "question_terms",
+    "line_best",
+    "line_mean",
+    "line_coverage",
+    "asks_price",
+    "asks_time",
+    "asks_whether",
+    "asks_number",
+    "price_there",
+    "time_there",
 )
+_PRICE = re.compile(r"how much|\bcosts?\b|pric|\bfees?\b|charge|\bpay|cheap|€", re.IGNORECASE)
+_TIME = re.compile(r"how long|\bwhen\b|\bdays?\b|\bhours?\b|deadline|\btime", re.IGNORECASE)
+_WHETHER = re.compile(r"^\W*(?:can|do|does|is|are|will|may|could)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"how many|how much data|limit|\bmax", re.IGNORECASE)
+_A_PRICE = re.compile(r"€|\bEUR\b|\bfree\b", re.IGNORECASE)
+_A_TIME = re.compile(r"\d+\W*(?:working )?(?:day|hour|week|month|minute|year)|\d\d:\d\d", re.IGNORECASE)
 
 
 class SufficiencyModel(BaseModel, frozen=True):
@@ -94,27 +110,38 @@ def _rarity(generation: Generation) -> Rarity:
     return Rarity({t: math.log(1 + len(generation.passages) / n) / (top or 1.0) for t, n in counts.items()})
 
 
-def features(question: str, hits: Sequence[Hit], rarity: Rarity) -> list[float]:
+def features(question: str, retrieval: Retrieval, rarity: Rarity) -> list[float]:
     """Values in the order of FEATURES."""
+    hits, lines = retrieval.hits, retrieval.lines
     asked = list(dict.fromkeys(terms(question)))
-    texts = [set(terms(h.passage.indexed_text)) for h in hits]
-    everything = set().union(*texts[:3]) if texts else set()
-    lines = [set(terms(q.text)) for h in hits[:2] for q in quotables(h.passage.text)]
-    scores = sorted((h.cosine for h in hits), reverse=True) or [0.0]
+    texts = [set(terms(h.passage.indexed_text)) for h in hits[:3]]
+    everything = set().union(*texts)
+    cosines = sorted((h.cosine for h in hits), reverse=True) or [0.0]
     rarest = sorted(asked, key=rarity.of, reverse=True)[:2]
-    mentioned = set().union(*(numbers(h.passage.indexed_text) for h in hits[:3])) if hits else set()
+    mentioned = frozenset().union(*(numbers(h.passage.indexed_text) for h in hits[:3]))
     stated = numbers(question)
+    best_line = lines[0].text if lines else ""
     return [
-        scores[0],
-        scores[min(1, len(scores) - 1)],
-        scores[0] - scores[-1],
-        max((_coverage(asked, t, rarity) for t in texts[:3]), default=0.0),
+        cosines[0],
+        cosines[0] - cosines[-1],
+        hits[1].score if len(hits) > 1 else 0.0,
+        max((_coverage(asked, t, rarity) for t in texts), default=0.0),
         _coverage(asked, everything, rarity),
-        max((_coverage(asked, t, rarity) for t in lines), default=0.0),
+        max((_coverage(asked, set(terms(line.text)), rarity) for line in lines), default=0.0),
         sum(t in everything for t in rarest) / max(len(rarest), 1),
+        max((rarity.of(t) for t in asked if t not in everything), default=0.0),
         sum(not rarity.known(t) for t in asked) / max(len(asked), 1),
         len(stated - mentioned) / max(len(stated), 1),
         math.log(1 + len(asked)),
+        lines[0].cosine if lines else 0.0,
+        sum(line.cosine for line in lines[:3]) / max(len(lines[:3]), 1),
+        _coverage(asked, set(terms(best_line)), rarity),
+        float(bool(_PRICE.search(question))),
+        float(bool(_TIME.search(question))),
+        float(bool(_WHETHER.search(question))),
+        float(bool(_NUMBER.search(question))),
+        float(not _PRICE.search(question) or bool(_A_PRICE.search(best_line))),
+        float(not _TIME.search(question) or bool(_A_TIME.search(best_line))),
     ]
 
 

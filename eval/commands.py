@@ -118,13 +118,12 @@ def sufficiency(
 
     values = settings.load()
     retriever = open_retriever(values)
-    hits = values.answer.passages
     if fit:
-        train, dev = load_questions(corpus, "train"), load_questions(corpus, "dev")
-        note = f"{corpus.name}/questions.jsonl: {len(train)} train, {len(dev)} dev; embedder {values.models.embedder}"
-        save(fit_model(retriever, train, dev, hits, note))
+        seen = [*load_questions(corpus, "train"), *load_questions(corpus, "dev")]
+        note = f"{len(seen)} train and dev questions of {corpus.name}; embedder {values.models.embedder}"
+        save(fit_model(retriever, seen, values.answer, note))
     model = load()
-    scores = score(model, retriever, load_questions(corpus, _split(split)), hits)
+    scores = score(model, retriever, load_questions(corpus, _split(split)), values.answer)
     if as_json:
         print(json.dumps(asdict(scores) | {"threshold": model.threshold}))
         return

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from assistant.settings import AnswerSettings
 from assistant.sufficiency import FEATURES, MODEL_FILE, Rarity, SufficiencyModel, features
 from eval.datasets import Question
 from eval.statistics import Estimate, estimate
 from index.retrieval import Retriever
 
-_DECLINED = 0.85  # share of unanswerable questions that the threshold must decline on dev
+_DECLINED = 0.88  # share of unanswerable questions that the threshold must decline
+_INVERSE_PENALTY = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +33,46 @@ class SufficiencyScores:
     answered: Estimate
 
 
-def measure(retriever: Retriever, questions: Sequence[Question], hits: int) -> np.ndarray:
+_Values = npt.NDArray[np.float64]
+
+
+def measure(retriever: Retriever, questions: Sequence[Question], settings: AnswerSettings) -> _Values:
     """Feature values, shape (questions, features)."""
     rarity = Rarity.of_generation(retriever.generation())
-    return np.asarray([features(q.question, retriever.search(q.question, hits).hits, rarity) for q in questions])
+    found = (retriever.search(q.question, settings.passages, settings.prompt_passages) for q in questions)
+    return np.asarray([features(q.question, f, rarity) for q, f in zip(questions, found, strict=True)])
 
 
-def fit(
-    retriever: Retriever, train: Sequence[Question], dev: Sequence[Question], hits: int, note: str
-) -> SufficiencyModel:
-    """Fit the weights on train; choose on dev the lowest threshold that still declines enough."""
-    scaler = StandardScaler().fit(values := measure(retriever, train, hits))
-    regression = LogisticRegression(C=0.3, class_weight="balanced", max_iter=1000)
-    regression.fit(scaler.transform(values), [q.answerable for q in train])
-    model = SufficiencyModel(
+def fit(retriever: Retriever, questions: Sequence[Question], settings: AnswerSettings, note: str) -> SufficiencyModel:
+    """Fit the weights on questions outside the test split.
+
+    The threshold is the lowest that still declines enough of the unanswerable ones, each judged by a fit that has
+    not seen it (tenfold cross-validation).
+    """
+    values = measure(retriever, questions, settings)
+    answerable = np.asarray([q.answerable for q in questions])
+    pipeline = make_pipeline(
+        StandardScaler(), LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=1000)
+    )
+    folds = StratifiedKFold(10, shuffle=True, random_state=0)
+    unseen = cross_val_predict(pipeline, values, answerable, cv=folds, method="predict_proba")[:, 1]
+    scaler, regression = (step for _, step in pipeline.fit(values, answerable).steps)
+    return SufficiencyModel(
         features=FEATURES,
         means=tuple(scaler.mean_.round(6)),
         scales=tuple(scaler.scale_.round(6)),
         weights=tuple(regression.coef_[0].round(6)),
         bias=round(float(regression.intercept_[0]), 6),
-        threshold=0.5,
+        threshold=round(float(np.quantile(unseen[~answerable], _DECLINED)), 4),
         fitted_on=note,
     )
-    probabilities = [model.probability(v) for v in measure(retriever, dev, hits)]
-    unanswerable = [p for p, q in zip(probabilities, dev, strict=True) if not q.answerable]
-    return model.model_copy(update={"threshold": round(float(np.quantile(unanswerable, _DECLINED)), 4)})
 
 
-def score(model: SufficiencyModel, retriever: Retriever, questions: Sequence[Question], hits: int) -> SufficiencyScores:
+def score(
+    model: SufficiencyModel, retriever: Retriever, questions: Sequence[Question], settings: AnswerSettings
+) -> SufficiencyScores:
     """Measure a fitted model on questions that it has not seen."""
-    probabilities = [model.probability(v) for v in measure(retriever, questions, hits)]
+    probabilities = [model.probability(v) for v in measure(retriever, questions, settings)]
     answerable = [q.answerable for q in questions]
     said = [p >= model.threshold for p in probabilities]
     return SufficiencyScores(

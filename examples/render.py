@@ -1,8 +1,8 @@
 """Render the sample operator's printed documents: examples/print/**/*.pdf.md and *.docx.md -> examples/documents/.
 
-    python examples/render.py
+    python examples/render.py [WORD...]
 
-PDF files are printed by Chromium (through Playwright), DOCX files are written by python-docx. Run it after a change
+With words, only the documents whose path holds one of them. PDF files are printed by Chromium (through Playwright), DOCX files are written by python-docx. Run it after a change
 in examples/print/ and commit what comes out.
 """
 
@@ -37,6 +37,8 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for source in sorted(SOURCE.rglob("*.md")):
+            if sys.argv[1:] and not any(word in str(source.relative_to(SOURCE)) for word in sys.argv[1:]):
+                continue
             target = TARGET / source.relative_to(SOURCE).with_suffix("")
             target.parent.mkdir(parents=True, exist_ok=True)
             tokens = markdown.parse(source.read_text(encoding="utf-8"))

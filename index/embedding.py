@@ -82,8 +82,8 @@ class SentenceTransformerEmbedder:
         from transformers.utils import logging as transformers_logging
 
         # its bars and remarks are about its own inner steps and would stand between ours
-        transformers_logging.disable_progress_bar()
-        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         return SentenceTransformer(self._place, device="cpu" if not _has_gpu() else None)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +12,30 @@ from index.embedding import Embedder, Vectors
 from index.errors import EmbedderMismatch
 from index.generation import Generation
 from index.library import KnowledgeBase
-from index.passages import Hit
+from index.passages import Hit, Passage
+from index.quotables import quotables
 from index.words import Scores
 
 _POOL = 100  # candidates from each side
+_LINES_KEPT = 20_000  # vectors of lines that are asked for again and again; 30 MB at 384 dimensions
 _DENSE = 0.6  # chosen on the sample operator's train and dev questions; 0.5 to 0.7 differ by less than their intervals
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One quotable line of a passage, with its cosine to the query."""
+
+    passage: Passage
+    text: str
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Hits, best first, from one generation; times in seconds."""
+    """Hits and the lines of the first few of them, each best first, from one generation; times in seconds."""
 
     hits: tuple[Hit, ...]
+    lines: tuple[Line, ...]
     generation: Generation
     embed_seconds: float
     search_seconds: float
@@ -34,6 +47,7 @@ class Retriever:
     def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
         self._knowledge_base = knowledge_base
         self._embedder = embedder
+        self._line_vectors: dict[str, Vectors] = {}
 
     def generation(self) -> Generation:
         """The generation that the next search will use. Raises EmbedderMismatch, NoGeneration, DamagedGeneration."""
@@ -45,14 +59,31 @@ class Retriever:
             )
         return generation
 
-    def search(self, query: str, k: int) -> Retrieval:
-        """The `k` best passages for the query."""
+    def search(self, query: str, k: int, read_lines_of: int = 0) -> Retrieval:
+        """The `k` best passages for the query, and the lines of the first `read_lines_of` of them."""
         generation = self.generation()
         started = time.perf_counter()
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
         hits = _blend(generation, vector, generation.words.scores(query), k)
-        return Retrieval(hits, generation, embedded - started, time.perf_counter() - embedded)
+        searched = time.perf_counter()
+        lines = self._lines(vector, hits[:read_lines_of])
+        embedding = embedded - started + time.perf_counter() - searched
+        return Retrieval(hits, lines, generation, embedding, searched - embedded)
+
+    def _lines(self, vector: Vectors, hits: Sequence[Hit]) -> tuple[Line, ...]:
+        found = [(h.passage, q.text) for h in hits for q in quotables(h.passage.text)]
+        known = self._line_vectors
+        new = list(dict.fromkeys(text for _, text in found if text not in known))
+        if len(known) + len(new) > _LINES_KEPT:
+            known = self._line_vectors = {}
+            new = list(dict.fromkeys(text for _, text in found))
+        # neither dict is ever changed while it is read: concurrent searches at worst embed a line twice
+        known = self._line_vectors = (
+            {**known, **dict(zip(new, self._embedder.embed(new), strict=True))} if new else known
+        )
+        lines = (Line(passage, text, float(known[text] @ vector)) for passage, text in found)
+        return tuple(sorted(lines, key=lambda line: -line.cosine))
 
 
 def _blend(generation: Generation, vector: Vectors, words: Scores, k: int) -> tuple[Hit, ...]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
 from index.library import KnowledgeBase
 from ingest.refresh import Refresher
 from tests.doubles import WordHashEmbedder
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 DOCUMENTS = {
     "sim.md": "# SIM cards\n\n## Replacement\n\nA replacement SIM costs €8. It is free when the SIM is faulty.\n\n"
     "## PUK\n\nThree wrong PINs lock the SIM. The PUK is shown in the app.\n",
@@ -55,7 +63,78 @@ def refresher(knowledge_base: KnowledgeBase, embedder: WordHashEmbedder, tmp_pat
 
 
 @pytest.fixture
-def filled(refresher: Refresher, documents: Path, knowledge_base: KnowledgeBase) -> Iterator[KnowledgeBase]:
+def filled(refresher: Refresher, documents: Path, knowledge_base: KnowledgeBase) -> KnowledgeBase:
     """A knowledge base that holds DOCUMENTS."""
     refresher.refresh([documents])
-    yield knowledge_base
+    return knowledge_base
+
+
+class RunningAssistant:
+    """`switchboard serve` over the sample operator, as a user would run it, with the real vLLM behind it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = (home / "serve.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ui.cli", "serve", "--port", str(self.port)],
+            env=dict(os.environ) | {"SWITCHBOARD_HOME": str(home)},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def state(self) -> str:
+        """What /api/health says of the model; empty while nothing answers."""
+        try:
+            return str(httpx.get(f"{self.url}/api/health", timeout=5).json().get("model", ""))
+        except httpx.HTTPError:
+            return ""
+
+    def wait_ready(self, seconds: float = 600) -> None:
+        deadline = time.monotonic() + seconds
+        while self.state() != "ready":
+            assert self.process.poll() is None, (self.home / "serve.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, (self.home / "serve.log").read_text()[-3000:]
+            time.sleep(0.5)
+
+    def model_processes(self) -> list[psutil.Process]:
+        """The guard and everything of vLLM's below it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=30)
+        finally:
+            self.process.kill()
+            self._log.close()
+
+
+@pytest.fixture(scope="session")
+def assistant_home(request: pytest.FixtureRequest) -> Path:
+    """A home whose converted weights and compiled model outlast the session; its knowledge base is made anew."""
+    home = request.config.cache.mkdir("switchboard-home")
+    shutil.rmtree(home / "knowledge-base", ignore_errors=True)
+    subprocess.run(
+        [sys.executable, "-m", "ui.cli", "kb", "refresh", str(EXAMPLES / "documents")],
+        env=dict(os.environ) | {"SWITCHBOARD_HOME": str(home)},
+        check=True,
+        capture_output=True,
+    )
+    return Path(home)
+
+
+@pytest.fixture(scope="session")
+def assistant(assistant_home: Path) -> Iterator[RunningAssistant]:
+    """One running assistant for all tests that need the real model."""
+    running = RunningAssistant(assistant_home)
+    running.wait_ready()
+    yield running
+    running.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

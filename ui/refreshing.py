@@ -19,7 +19,7 @@ def open_refresher(settings: Settings) -> Refresher:
         settings.knowledge_base,
         SentenceTransformerEmbedder.from_name(settings.models.embedder),
         settings.ingest.passage_tokens,
-        settings.ingest.max_file_mb * 1_000_000,
+        settings.ingest.max_file_mb * 2**20,
     )
 
 

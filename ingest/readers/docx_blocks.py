@@ -24,7 +24,7 @@ _TITLE_STYLE = re.compile(r"title|titel|titre|título|titolo|tytuł|标题|標�
 _CONTENTS_STYLE = re.compile(r"(?:toc|contents) ?(?:\d|heading)", re.IGNORECASE)
 _LONGEST_HEADING = 200
 _MOST_BOLD_WORDS = 20
-_TYPED_BULLET = re.compile(r"^[•◦▪‣·●○■□–\uf0b7\uf0a7][ \t]+")  # noqa: RUF001
+_TYPED_BULLET = re.compile(r"^[•◦▪‣·●○■□\u2013\uf0b7\uf0a7][ \t]+")
 
 _MC_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _WRAPPERS = {qn(f"w:{name}") for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag")}

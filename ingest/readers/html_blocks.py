@@ -86,7 +86,7 @@ _PERMALINK = re.compile(r"\s*[¶#§🔗]?\s*")
 def parse(markup: str) -> BeautifulSoup:
     """Parse HTML and take out what is not text: scripts, form controls, media, permalink marks."""
     # an XML declaration or a lone word would only make BeautifulSoup warn
-    soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", markup) + "\n", "lxml")
+    soup = BeautifulSoup(re.sub(r"<\?xml[^>]*>?", "", markup) + "\n", "lxml")
     for tag in soup.find_all(_DROPPED):
         if not tag.decomposed and not _unfolds(tag):
             tag.decompose()

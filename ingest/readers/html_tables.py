@@ -15,6 +15,8 @@ _WIDEST_SPAN = 50  # a page may claim a cell of a billion columns
 
 def table_text(tag: Tag, text_of: Callable[[Tag], str]) -> str | None:
     """A table as a pipe table; None where it only lays out the page, or its cells do not hold all of its text."""
+    if tag.find("table") or tag.get("role") in ("presentation", "none"):
+        return None  # it lays out the page
     rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
     cells = [row.find_all(["td", "th"], recursive=False) for row in rows]
     caption = tag.find("caption")
@@ -30,8 +32,6 @@ def _weight(tag: Tag) -> int:
 
 
 def _is_layout(tag: Tag, cells: Sequence[Sequence[Tag]]) -> bool:
-    if tag.find("table") or tag.get("role") in ("presentation", "none"):
-        return True
     if len(cells) == 1 and any(cell.find(["p", "div", "ul", "ol"]) for cell in cells[0]):
         return True
     headed = [(cell, heading) for row in cells for cell in row if (heading := cell.find(_HEADINGS))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Iterator
 
 import pdfplumber
@@ -15,7 +16,7 @@ from ingest.readers.outline import assemble, one_line
 from ingest.readers.pdf_flow import parts_of, title_of
 from ingest.readers.pdf_order import Row, columns_of
 from ingest.readers.pdf_page import segments_of
-from ingest.readers.pdf_running import PageText, without_running_lines
+from ingest.readers.pdf_running import PageText, without_contents, without_running_lines
 from ingest.readers.pdf_segment import Segment
 from ingest.readers.pdf_style import Style
 from ingest.readers.reading import Reading
@@ -32,7 +33,7 @@ def read(data: bytes) -> Reading:
     """
     survey = pdf_plain.survey(data)
     pages = without_running_lines(list(_pages(data, survey)))
-    columns = [columns_of(page.segments) for page in pages]
+    columns = [columns_of(without_contents(page, len(pages)).segments) for page in pages]
     if not any(columns):
         raise Unreadable("no text layer: the pages are images or outlines; run OCR over it first")
     style = Style.of([rows for page in columns for rows in page])
@@ -68,17 +69,22 @@ class _Layout:
         try:
             self._pages = pdfplumber.open(io.BytesIO(data)).pages
         except Exception as exc:
-            log.info("no layout for this file, reading bare text: %s", type(exc).__name__)
+            log.warning("no layout for this file, reading bare text: %s", type(exc).__name__)
 
     def page(self, number: int) -> PageText | None:
         try:
             page = self._pages[number - 1]
-            segments = tuple(segment for segment in segments_of(page) if segment.text)
+            segments = tuple(segment for segment in segments_of(page) if segment.text and _is_placed(segment))
             page.close()
             return PageText(number, float(page.height), segments)
         except Exception as exc:
-            log.info("no layout for page %d, reading its bare text: %s", number, type(exc).__name__)
+            log.warning("no layout for page %d, reading its bare text: %s", number, type(exc).__name__)
             return None
+
+
+def _is_placed(segment: Segment) -> bool:
+    """Whether a segment is somewhere at all; the numbers of damaged files may be beyond all bounds."""
+    return math.isfinite(segment.x0 + segment.x1 + segment.top + segment.bottom)
 
 
 def _bare_page(data: bytes, number: int) -> PageText:

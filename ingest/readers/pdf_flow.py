@@ -13,7 +13,8 @@ from ingest.readers.pdf_segment import Segment, as_bullet, starts_item
 from ingest.readers.pdf_style import Style
 from ingest.readers.tables import pipe_table
 
-_ENDS_SENTENCE = re.compile(r"[.!?;:。！？；：][\"'”’)\]]*$")  # noqa: RUF001
+_ENDS_SENTENCE = re.compile(r"[.!?;:。\uff01\uff1f\uff1b\uff1a][\"'”\u2019)\]]*$")
+_DOTS_TO_VALUE = re.compile(r"…\s*\S{1,12}$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LINE_END_HYPHEN = re.compile(r"(?P<first>[^\W\d_]+)[-\u2010]$")
 # words that are hyphenated to what follows, and not split: "high-\nspeed"
@@ -42,7 +43,7 @@ def parts_of(columns: Iterable[Sequence[Row]], page: int, style: Style) -> Itera
         text, is_prose = _written(paragraph, style)
         level = style.heading_level(paragraph.first, text) if is_prose else 0
         if pending and is_prose and not level and _continues(pending, text):
-            pending = _join(pending, text, style.words)
+            pending = _join(pending, text, style)
             continue
         if pending:
             yield Block(pending, page)
@@ -93,6 +94,8 @@ def _belongs(paragraph: Sequence[Row], row: Row, right: float, style: Style) -> 
         return False
     gap = (start.top - before.bottom) / max(start.size, 1.0)
     if not -1.2 < gap <= style.gap + 0.35 or starts_item(_line(row)):
+        return False
+    if _DOTS_TO_VALUE.search(_line(paragraph[-1])):
         return False
     ended = bool(_ENDS_SENTENCE.search(_line(paragraph[-1])))
     if starts_item(_line(paragraph[0])):
@@ -159,7 +162,7 @@ def _written(paragraph: Paragraph, style: Style) -> tuple[str, bool]:
         if not is_item and _broken_on_purpose(before, row, right):
             text += "\n" + _line(row)
         else:
-            text = _join(text, _line(row), style.words)
+            text = _join(text, _line(row), style)
     return text, not _is_across(paragraph.rows[0])
 
 
@@ -176,21 +179,20 @@ def _continues(text: str, following: str) -> bool:
     return not _ENDS_SENTENCE.search(text) and following[:1].islower() and len(text) > 40
 
 
-def _join(text: str, line: str, words: frozenset[str]) -> str:
+def _join(text: str, line: str, style: Style) -> str:
     """A line put behind what goes before it; a word split at the line's end is made whole."""
     match, following = _LINE_END_HYPHEN.search(text), _WORD.match(line)
     if match and following:
-        return (text if _keeps_hyphen(match["first"], following[0], words) else text[:-1]) + line
+        return (text if _keeps_hyphen(match["first"], following[0], style) else text[:-1]) + line
     return text + ("" if text[-1:] >= "\u2e80" and line[:1] >= "\u2e80" else " ") + line
 
 
-def _keeps_hyphen(first: str, following: str, words: frozenset[str]) -> bool:
+def _keeps_hyphen(first: str, following: str, style: Style) -> bool:
     """Whether a hyphen at a line's end belongs to the word; the document's other words are the best witness."""
-    first, following, is_name = first.lower(), following.lower(), not following[0].islower()
-    if is_name or "-" in following or f"{first}-{following}" in words:
+    if "-" in following or not following[0].islower():
         return True
-    if first + following in words:
-        return False
-    return (first in words and following in words and min(len(first), len(following)) > 2) or (
-        first in _KEPT_BEFORE and len(following) > 3
-    )
+    first, following, words = first.lower(), following.lower(), style.words
+    if f"{first}-{following}" in words or first + following in words:
+        return first + following not in words
+    both_are_words = first in words and following in words and min(len(first), len(following)) > 2
+    return both_are_words or (first in _KEPT_BEFORE and len(following) > 3) or not style.splits_words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean
@@ -10,6 +11,7 @@ from ingest.readers.pdf_segment import Segment
 
 Row = list[Segment]
 _LEAST_LINES = 3  # fewer lines beside one another are no column
+_MOST_GUTTERS = 12  # tried; a page with more of them is a table
 _LEAST_WORDS = 2.5  # a column of prose has more words a line; the cells of a table fewer
 
 
@@ -24,7 +26,8 @@ def columns_of(segments: Sequence[Segment]) -> list[list[Row]]:
 
 def _split(rows: list[Row]) -> list[list[Row]]:
     """Find the longest stretch with a gutter through it, and read what is above, its left, its right, what is below."""
-    gutter = max((found for x in _gaps(rows) if (found := _stretch(rows, x))), key=lambda found: found[0], default=None)
+    stretches = [found for x in _gutters(rows) if (found := _stretch(rows, x))]
+    gutter = max(stretches, key=lambda found: found[0], default=None)
     if gutter is None:
         return [rows] if rows else []
     _, x, start, end = gutter
@@ -55,11 +58,12 @@ def _beside(one: Segment, other: Segment) -> bool:
     return shared >= 0.5 * min(one.bottom - one.top, other.bottom - other.top)
 
 
-def _gaps(rows: Sequence[Row]) -> set[float]:
-    """Places between two neighbours of a row where a gutter may run."""
-    return {
-        round((before.x1 + after.x0) / 2) for row in rows for before, after in pairwise(row) if not before.is_marker
-    }
+def _gutters(rows: Sequence[Row]) -> set[float]:
+    """Places where a gutter may run: the middle of the widest gaps, and left of where several rows begin again."""
+    gaps = [(before.x1, after.x0) for row in rows for before, after in pairwise(row) if not before.is_marker]
+    widest = sorted(gaps, key=lambda gap: gap[0] - gap[1])[: 2 * _MOST_GUTTERS]
+    starts = Counter(round(start) for _, start in gaps).most_common(_MOST_GUTTERS)
+    return {(end + start) / 2 for end, start in widest} | {start - 1.5 for start, count in starts if count > 1}
 
 
 def _stretch(rows: Sequence[Row], x: float) -> tuple[int, float, int, int] | None:

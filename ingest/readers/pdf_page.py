@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import filterfalse, pairwise
 from re import Match
 
@@ -29,11 +30,56 @@ _SEGMENT_GAP = 1.2  # in font sizes: wider than any space between words, narrowe
 def segments_of(page: Page) -> list[Segment]:
     """The text of a page in pieces, in no reading order yet; words inside a ruled table come as that table."""
     tables = _tables(page)
-    seen = [char for char in page.dedupe_chars().chars if char["text"] not in _UNSEEN]
-    chars = [char for char in seen if not any(_inside(char, table.bbox) for table, _ in tables)]
+    seen = [char for char in page.chars if char["text"] not in _UNSEEN]
+    chars = [char for char in _once(seen) if not any(_inside(char, table.bbox) for table, _ in tables)]
     pieces = [piece for line in _lines(_words(filter(is_level, chars))) for piece in _pieces(line)]
-    segments = [_segment(piece) for piece in pieces] + turned_segments(filterfalse(is_level, chars))
-    return segments + [_table_segment(table, text) for table, text in tables]
+    segments = [_segment(piece) for piece in pieces]
+    turned = turned_segments(filterfalse(is_level, chars))
+    return [
+        *segments,
+        *_drawn_bullets(page, segments),
+        *turned,
+        *(_table_segment(table, text) for table, text in tables),
+    ]
+
+
+def _once(chars: Iterable[Glyph]) -> Iterator[Glyph]:
+    """Characters without those printed twice a hair apart, which makes bold; pdfplumber's own way takes too long."""
+    places: set[tuple[str, int, int]] = set()
+    for char in chars:
+        x, y = round(char["x0"]), round(char["top"])
+        if not any((char["text"], x + right, y + down) in places for right in (-1, 0, 1) for down in (-1, 0, 1)):
+            places.add((char["text"], x, y))
+            yield char
+
+
+def _drawn_bullets(page: Page, segments: Sequence[Segment]) -> list[Segment]:
+    """Bullets that are no characters but small shapes before a line, as browsers print them."""
+    bullets: dict[Segment, Segment] = {}
+    for shape in _small_squares(page):
+        middle = (shape["top"] + shape["bottom"]) / 2
+        for segment in segments:
+            beside = 0 < segment.x0 - shape["x1"] < 2.5 * segment.size and shape["width"] < 0.8 * segment.size
+            if beside and segment.top < middle < segment.bottom and not segment.is_marker:
+                bullets[segment] = replace(segment, text="•", x0=shape["x0"], x1=shape["x1"])
+    # one alone is a dot on a map or a part of a logo
+    places = Counter(round(bullet.x0) for bullet in bullets.values())
+    return [bullet for bullet in bullets.values() if places[round(bullet.x0)] > 1 and not _has_marker(bullet, segments)]
+
+
+def _has_marker(bullet: Segment, segments: Sequence[Segment]) -> bool:
+    return any(other.is_marker and other.top == bullet.top and abs(other.x0 - bullet.x0) < 36 for other in segments)
+
+
+def _small_squares(page: Page) -> list[Glyph]:
+    if _count_shapes(page) > _MOST_SHAPES:
+        return []
+    shapes = (shape for shape in (*page.curves, *page.rects) if 1 < shape["width"] < 12)
+    return [shape for shape in shapes if 0.7 < shape["width"] / (shape["height"] or 1) < 1.4]
+
+
+def _count_shapes(page: Page) -> int:
+    return len(page.lines) + len(page.rects) + len(page.curves)
 
 
 def _words(chars: Iterable[Glyph]) -> list[Glyph]:
@@ -51,7 +97,7 @@ def _words(chars: Iterable[Glyph]) -> list[Glyph]:
 
 
 def _tables(page: Page) -> list[tuple[Table, str]]:
-    if len(page.lines) + len(page.rects) + len(page.curves) > _MOST_SHAPES:
+    if _count_shapes(page) > _MOST_SHAPES:
         return []
     upright = page.filter(lambda thing: thing["object_type"] != "char" or is_level(thing))
     found = [(table, _table_text(table)) for table in upright.find_tables()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_BULLET = re.compile(r"[•◦▪▫‣·●○■□➢➤✓✔❖◆►▶∙\uf0a7\uf0b7\uf0d8\uf076\uf0fc–\-*]")  # noqa: RUF001
+_BULLET = re.compile(r"[•◦▪▫‣·●○■□➢➤✓✔❖◆►▶∙\uf0a7\uf0b7\uf0d8\uf076\uf0fc\u2013\-*]")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)]", re.IGNORECASE)
 
 

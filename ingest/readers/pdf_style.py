@@ -21,13 +21,17 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What is usual in a document: the size of its text, the gap between its lines in sizes, its words."""
+    """What is usual in a document: the size of its text, the gap between its lines in sizes, its words.
+
+    `headings` are the sizes of its headings, largest first; `splits_words` tells whether lines end amid words.
+    """
 
     size: float
     gap: float
     bold: bool
     headings: tuple[float, ...]
     words: frozenset[str] = field(repr=False)
+    splits_words: bool
 
     @property
     def heading_size(self) -> float:
@@ -47,7 +51,10 @@ class Style:
         larger = {segment.size for segment in segments if segment.size > size * _LARGER}
         # without a line's first and last word, which may be halves of one
         words = frozenset(word.lower() for segment in segments for word in _WORD.findall(segment.text)[1:-1])
-        return cls(size, _usual_gap(columns, size), bold, tuple(sorted(larger, reverse=True)), words)
+        # a few hyphens at line ends belong to their words; a program that splits words leaves many
+        hyphens = sum(segment.text.endswith("-") for segment in segments)
+        splits_words = len(segments) < 40 or hyphens > max(3, 0.01 * len(segments))
+        return cls(size, _usual_gap(columns, size), bold, tuple(sorted(larger, reverse=True)), words, splits_words)
 
     def heading_level(self, segment: Segment, text: str) -> int:
         """The level of a paragraph in a segment's style as a heading; 0 when it is text."""

@@ -75,7 +75,7 @@ def _is_alone(lines: Sequence[str], number: int) -> bool:
 def _level_alone(line: str) -> int:
     """The level of a line that stands alone, 0 for no heading: `3.` is 2, below the title, and `3.1` is 3."""
     text = line.strip()
-    if len(text) > _LONGEST_HEADING or text[-1] in ".,;!。；，！" or _COLUMNS.search(text):  # noqa: RUF001
+    if len(text) > _LONGEST_HEADING or text[-1] in ".,;!。\uff1b\uff0c\uff01" or _COLUMNS.search(text):
         return 0
     if match := _NUMBERED.fullmatch(text):
         return 2 + match["number"].count(".")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.grounding import closest_words, find_support, without_marks
-from assistant.quotables import quotables, sentences
+from assistant.grounding import find_support, without_marks
 from index.passages import Passage
+from index.quotables import quotables, sentences
 from index.terms import numbers, terms
 
 
@@ -55,11 +55,6 @@ def test_numbers_of_different_rows_are_not_mixed() -> None:
 def test_a_number_elsewhere_in_the_passage_is_no_support() -> None:
     text = "A pass costs €7. " + "It can be bought in the app. It starts at once. " * 3 + "The fee for ships is €9."
     assert find_support("A pass costs €9.", [passage(text, "Roaming", "Passes")]) is None
-
-
-def test_the_closest_words_of_a_passage() -> None:
-    assert closest_words("what if it is faulty", SIM).startswith("It is free when the SIM is faulty")
-    assert closest_words("wave 20 price", TABLE) == "Plan: Wave 20; Price: €18; Data: 20 GB."
 
 
 def test_quotables_of_every_kind() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.sufficiency import load
+from assistant.sufficiency import Rarity, features, load
 from eval.answers import token_f1
 from eval.datasets import Gold, Question, load_questions
 from eval.errors import EvaluationError
@@ -123,11 +123,15 @@ def test_the_shipped_questions_are_enough_and_split_by_document() -> None:
     assert all(bool(q.gold) is q.answerable for q in questions)
 
 
-def test_the_fitted_sufficiency_prefers_what_was_found() -> None:
-    model = load()
-    strong = [0.8, 0.6, 0.4, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 2.0]
-    weak = [0.3, 0.28, 0.05, 0.2, 0.3, 0.1, 0.0, 0.5, 1.0, 2.0]
-    assert model.probability(strong) > model.threshold > model.probability(weak)
+def test_the_fitted_sufficiency_prefers_what_was_found(filled: KnowledgeBase, embedder: WordHashEmbedder) -> None:
+    retriever, model = Retriever(filled, embedder), load()
+    rarity = Rarity.of_generation(filled.current())
+
+    def probability(question: str) -> float:
+        return model.probability(features(question, retriever.search(question, 3, 3), rarity))
+
+    assert probability("How long is the notice period in days?") > model.threshold
+    assert probability("Can I bring a bicycle on holiday?") < model.threshold
 
 
 def test_gold_matches_any_level_of_the_heading() -> None:

@@ -470,6 +470,44 @@ class TestPdf:
             f"Column 0 begins. {BODY.strip()}\n\nColumn 1 begins. {BODY.strip()}"
         )
 
+    def test_bullets_that_are_drawn(self, read: Read) -> None:
+        def write(pdf: FPDF) -> None:
+            put_line(pdf, BODY)
+            for number, text in enumerate(["One", "Two"]):
+                pdf.circle(17, 62.2 + 5 * number, 0.6, style="F")
+                pdf.text(20, 63 + 5 * number, text)
+
+        assert whole_text(read("a.pdf", make_pdf(write))) == f"{BODY.strip()}\n\n- One\n- Two"
+
+    def test_contents_and_chapter_names_beside_page_numbers_are_dropped(self, read: Read) -> None:
+        class Book(FPDF):
+            def header(self) -> None:
+                self.cell(text=f"Chapter {'ABC'[self.page_no() - 1]}")
+                self.set_x(180)
+                self.cell(text=str(self.page_no()), new_x="LMARGIN", new_y="NEXT")
+                self.ln(20)
+
+        pdf = Book()
+        pdf.set_font("helvetica", size=11)
+        pdf.add_page()
+        put_line(pdf, "Table of contents")
+        for entry in ("Fees ........ 1", "Late fees ........ 2", "Refunds ........ 2", "Disputes ........ 3"):
+            put_line(pdf, entry)
+        put_line(pdf, "Setup fee ........ 9.99")
+        for word in ("Second", "Third"):
+            pdf.add_page()
+            put_line(pdf, f"{word} page. {BODY}")
+        assert [(section.page, section.text) for section in read("a.pdf", bytes(pdf.output())).sections] == [
+            (1, "Table of contents\n\nSetup fee … 9.99"),
+            (2, f"Second page. {BODY.strip()}"),
+            (3, f"Third page. {BODY.strip()}"),
+        ]
+
+    def test_prices_behind_dots_are_no_contents(self, read: Read) -> None:
+        lines = [f"Visit of {hours} hours ........ {5 * hours}" for hours in range(1, 6)]
+        text = whole_text(read("a.pdf", make_pdf(lambda pdf: [put_line(pdf, line) for line in lines])))
+        assert "Visit of 3 hours … 15\n\nVisit of 4 hours … 20" in text
+
     def test_a_table_without_rules(self, read: Read) -> None:
         def write(pdf: FPDF) -> None:
             put_line(pdf, BODY)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from assistant.quotables import Quotable, quotables
+from index.quotables import Quotable, quotables
 
 
 def passage_html(text: str, quotes: Sequence[str] = ()) -> str:
