@@ -43,7 +43,9 @@ class VllmSettings:
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    max_file_mb: int = _setting(20, "Larger files are left out, with this as the reason; in megabytes.", 1)
+    max_file_mb: int = _setting(
+        20, "Larger files are left out, with this as the reason; in megabytes of 2^20 bytes.", 1
+    )
     passage_tokens: int = _setting(200, "Longest passage in the embedder's tokens, its heading included.", 48)
 
 
