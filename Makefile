@@ -45,7 +45,7 @@ $(READY): requirements-cpu.lock pyproject.toml
 	@touch $@
 
 # the lock is complete and exact, so nothing is resolved
-INSTALL_cpu = $(PIP) install --progress-bar on --no-deps $(INDEX) --requirement requirements-cpu.lock | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | awk '{ n++; if (/^Collecting/) printf "\r  %d packages: %-50s", n, $$2; else printf "\n%.100s\n", $$0; fflush() }'; test $${PIPESTATUS[0]} -eq 0
+INSTALL_cpu = $(PIP) install --progress-bar on --no-deps $(INDEX) --requirement requirements-cpu.lock 2>&1 | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | awk '{ n++; if (/^Collecting/) printf "\r  %d packages: %-50s", n, $$2; else printf "\n%.100s\n", $$0; fflush() }'; test $${PIPESTATUS[0]} -eq 0
 INSTALL_gpu = $(PIP) install $(INDEX) --editable '.[gpu,dev]'
 
 # the tests drive a real browser; on Debian and its relatives it is installed when it is missing and we may

@@ -65,7 +65,8 @@ class Timings:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A finished answer. `draft` is what the model wrote before unsupported sentences were taken out; `quoted`
-    says that the passage's own words stand in for it. An abstention has no citations and shows `closest`."""
+    says that the passage's own words stand in for it. An abstention has no citations and shows the `closest` passages
+    and the `nearest` lines in them."""
 
     question: str
     standalone: str
@@ -76,6 +77,7 @@ class Answer:
     sufficiency: float
     draft: str
     closest: tuple[Hit, ...]
+    nearest: tuple[Line, ...]
     given: tuple[Passage, ...]
     timings: Timings
     model: str
@@ -210,6 +212,7 @@ class Answerer:
         probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
         given, messages = self._prompt(standalone, retrieval)
         draft = _Draft(given, retrieval)
+        nearest = best_lines(retrieval.lines, given)
         written: list[str] = []
         quoted = False
         if given and probability >= self._threshold:
@@ -219,7 +222,7 @@ class Answerer:
                     if stated is not None:
                         yield stated
             quoted = not draft.sentences
-            for line in best_lines(retrieval.lines, given):
+            for line in nearest:
                 if not draft.has_quoted(line):
                     yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
         yield Finished(
@@ -233,6 +236,7 @@ class Answerer:
                 sufficiency=probability,
                 draft="".join(written),
                 closest=retrieval.hits,
+                nearest=tuple(nearest),
                 given=given,
                 timings=_timings(watch, retrieval),
                 model=self._model.name,

@@ -1,7 +1,7 @@
 """Which passage supports which sentence.
 
 A sentence is supported when a few neighbouring lines of one passage hold all its numbers and nearly all its content
-words, and neither side denies what the other says: the precision of the answer's words against its source, which
+words, most of them in the same order, and neither side denies what the other says: the precision of the answer's words against its source, which
 Adlakha et al. (2024, "Evaluating Correctness and Faithfulness of Instruction-Following Models for Question
 Answering") found to follow people's judgement of faithfulness best among the measures that need no model.
 """
@@ -16,7 +16,8 @@ from index.passages import Passage
 from index.quotables import quotables
 from index.terms import numbers, terms
 
-_SUPPORTED = 0.8
+_SUPPORTED = 0.8  # share of a sentence's terms that its source must hold
+_IN_ORDER = 0.6  # share of them that must stand there in the same order (ROUGE-L precision)
 _CITATION = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 _NEGATIONS = re.compile(r"\b(?:not|no|never|cannot|without|none|neither|nor|\w+n['’]t)\b|不|没|无", re.IGNORECASE)
 
@@ -54,6 +55,7 @@ def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passag
     context = set(terms(f"{passage.title} {passage.heading_path}"))
     context_numbers = numbers(f"{passage.title} {passage.heading_path}")
     denies = bool(_NEGATIONS.search(sentence))
+    said = terms(without_marks(sentence))
     best: Support | None = None
     for size in (1, 2):
         for start in range(len(lines) - size + 1):
@@ -68,6 +70,18 @@ def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passag
             share = (len(wanted & own) + 0.999 * len((wanted - own) & context)) / len(wanted)
             if not wanted & own or share < _SUPPORTED or denies != bool(_NEGATIONS.search(quote)):
                 continue
+            if _in_order(said, terms(quote)) < _IN_ORDER * len(wanted & own):
+                continue
             if best is None or share > best.share + 1e-9:
                 best = Support(passage, quote, share)
     return best
+
+
+def _in_order(left: Sequence[str], right: Sequence[str]) -> int:
+    """Length of the longest common subsequence: words shuffled together from a source do not say what it says."""
+    row = [0] * (len(right) + 1)
+    for term in left:
+        diagonal = 0
+        for i, other in enumerate(right, start=1):
+            diagonal, row[i] = row[i], diagonal + 1 if term == other else max(row[i], row[i - 1])
+    return row[-1]

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,12 +94,14 @@ def _builtin(cache: Path, progress: Progress) -> Path:
         if target.exists():
             log.warning("converted weights in %s do not match their checksums; converting again", target)
             shutil.rmtree(target)
-        progress("converting the built-in chat model to safetensors (once, about a minute)")
+        progress("converting the built-in chat model to safetensors (once, about half a minute)")
+        began = time.monotonic()
         work = Path(tempfile.mkdtemp(prefix=".converting-", dir=cache))
         try:
             _convert(source, work)
             _write_checksums(work)
             os.replace(work, target)
+            progress(f"converted in {time.monotonic() - began:.0f} s")
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return target
@@ -120,7 +123,9 @@ def _convert(source: Path, target: Path) -> None:
     """Read the GGUF file, undo its quantisation, and write bfloat16 safetensors with the tokenizer put right."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     # the tensors are plain numbers by now; save_pretrained refuses while these remain
     if hasattr(model, "hf_quantizer"):

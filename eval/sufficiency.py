@@ -20,7 +20,7 @@ from eval.datasets import Question
 from eval.statistics import Estimate, estimate
 from index.retrieval import Retriever
 
-_DECLINED = 0.88  # share of unanswerable questions that the threshold must decline
+_DECLINED = 0.9  # share of unanswerable questions that the threshold must decline
 _INVERSE_PENALTY = 0.03
 
 

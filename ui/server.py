@@ -26,7 +26,7 @@ def run(settings: Settings, host: str, port: int) -> None:
     service = ChatService.from_settings(settings, _say)
     try:
         service.start()
-        _say("starting the model; the first time it is compiled, which takes two to three minutes")
+        _say("starting the model; about 40 s; the first time it is compiled, which takes two minutes")
         # while the model starts: load the embedder, so that the first question does not wait for it
         retriever.search("ready", 1)
         from ui.web.page import build_app

@@ -94,7 +94,9 @@ def _answer_html(turn: Turn) -> str:
         text = " ".join(_sentence_html(turn, s) for s in turn.sentences)
         parts.append(f'{lead}<p class="sb-text">{text}</p>')
     if turn.answer is not None and turn.answer.abstained:
-        closest = "The closest passages are listed beside this conversation." if turn.hits else ""
+        closest = (
+            "The closest passages are beside this conversation, with the nearest words marked." if turn.hits else ""
+        )
         parts.append(f'<p class="sb-text sb-abstained">{escape(abstention(turn.standalone))} {closest}</p>')
     if turn.phase in (Phase.SEARCHING, Phase.WRITING, Phase.WAITING):
         parts.append(f'<p class="sb-busy" role="status">{escape(turn.note or turn.phase.value)}</p>')
@@ -155,14 +157,16 @@ def _panel_turn(turn: Turn, is_open: bool) -> str:
 def _panel_passage(turn: Turn, rank: int, hit: Hit) -> str:
     p = hit.passage
     cited = [c for c in turn.citations if c.passage.id == p.id]
+    declined = turn.answer is not None and turn.answer.abstained
+    near = [li.text for li in turn.answer.nearest if li.passage == p] if turn.answer and declined else []
     numbers = "".join(f'<span class="sb-cited">{c.number}</span>' for c in cited)
     where = escape(p.document) + (f" · page {p.page}" if p.page else "")
     return (
-        f'<details class="sb-passage" id="{passage_anchor(turn, p.id)}"><summary>'
+        f'<details class="sb-passage" id="{passage_anchor(turn, p.id)}"{" open" if near else ""}><summary>'
         f'<span class="sb-rank">{rank}</span><span class="sb-place"><strong>{escape(p.title)}</strong>'
         f"<span>{escape(p.heading_path)}</span><small>{where}</small></span>"
         f'{numbers}<span class="sb-score" title="Score {hit.score:.2f} among the passages found; cosine {hit.cosine:.2f}">{hit.score:.2f}</span></summary>'
-        f'<div class="sb-body">{passage_html(p.text, [c.quote for c in cited])}</div></details>'
+        f'<div class="sb-body">{passage_html(p.text, [*(c.quote for c in cited), *near])}</div></details>'
     )
 
 
