@@ -16,8 +16,9 @@ from index.passages import Passage
 from index.quotables import quotables
 from index.terms import numbers, terms
 
-_SUPPORTED = 0.8  # share of a sentence's terms that its source must hold
-_IN_ORDER = 0.6  # share of them that must stand there in the same order (ROUGE-L precision)
+_SUPPORTED = 0.9  # share of a sentence's terms that its source must hold
+_IN_ORDER = 0.85  # share that must stand there in the same order, after the heading (ROUGE-L precision)
+_LEAST_TERMS = 3  # shorter sentences say too little to be checked
 _CITATION = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 _NEGATIONS = re.compile(r"\b(?:not|no|never|cannot|without|none|neither|nor|\w+n['’]t)\b|不|没|无", re.IGNORECASE)
 
@@ -39,7 +40,7 @@ def without_marks(sentence: str) -> str:
 def find_support(sentence: str, passages: Sequence[Passage]) -> Support | None:
     """The passage that supports a sentence best, or None when none supports it."""
     wanted = set(terms(without_marks(sentence)))
-    if not wanted:
+    if len(wanted) < _LEAST_TERMS:
         return None
     needed = numbers(without_marks(sentence))
     best: Support | None = None
@@ -70,7 +71,9 @@ def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passag
             share = (len(wanted & own) + 0.999 * len((wanted - own) & context)) / len(wanted)
             if not wanted & own or share < _SUPPORTED or denies != bool(_NEGATIONS.search(quote)):
                 continue
-            if _in_order(said, terms(quote)) < _IN_ORDER * len(wanted & own):
+            if _in_order(said, [*terms(f"{passage.title} {passage.heading_path}"), *terms(quote)]) < _IN_ORDER * len(
+                said
+            ):
                 continue
             if best is None or share > best.share + 1e-9:
                 best = Support(passage, quote, share)

@@ -51,7 +51,9 @@ def retrieval(corpus: Corpus = _EXAMPLES, split: SplitName = "test", as_json: As
 def answers(
     corpus: Corpus = _EXAMPLES,
     split: SplitName = "test",
-    limit: Annotated[int, typer.Option(help="Ask only the first so many of each kind; 0: all.", min=0)] = 0,
+    limit: Annotated[
+        int, typer.Option(help="Ask only so many of each kind, spread evenly over the documents; 0: all.", min=0)
+    ] = 0,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write every answer here, a JSON line each.")
     ] = None,
@@ -61,12 +63,12 @@ def answers(
     from assistant import settings
     from assistant.assembly import open_answerer, open_retriever, running_model
     from eval.answers import ask_all, score_answers
-    from eval.datasets import load_questions
+    from eval.datasets import load_questions, spread
 
     questions = load_questions(corpus, _split(split))
     if limit:
         kinds = ([q for q in questions if q.answerable], [q for q in questions if not q.answerable])
-        questions = [q for kind in kinds for q in kind[:limit]]
+        questions = [q for kind in kinds for q in spread(kind, limit)]
     values = settings.load()
     retriever = open_retriever(values)
     generation = retriever.generation()

@@ -65,3 +65,10 @@ def load_questions(folder: Path, split: Split | None = None) -> list[Question]:
     except OSError as exc:
         raise EvaluationError(f"{path}: {exc.strerror}; name a folder that holds questions.jsonl") from exc
     return [q for q in questions if split is None or q.split == split]
+
+
+def spread(questions: Sequence[Question], limit: int) -> list[Question]:
+    """At most `limit` questions, evenly spaced, so that every part of the documents is asked about."""
+    if limit >= len(questions):
+        return list(questions)
+    return [questions[i * len(questions) // limit] for i in range(limit)]

@@ -10,7 +10,7 @@ import pytest
 
 from assistant.sufficiency import Rarity, features, load
 from eval.answers import token_f1
-from eval.datasets import Gold, Question, load_questions
+from eval.datasets import Gold, Question, load_questions, spread
 from eval.errors import EvaluationError
 from eval.retrieval import score_retrieval
 from eval.statistics import estimate
@@ -139,3 +139,9 @@ def test_gold_matches_any_level_of_the_heading() -> None:
     assert all(Gold(document="a.md", heading=h).matches(passage) for h in ("Title", "Outer", "Inner"))
     assert not Gold(document="b.md", heading="Inner").matches(passage)
     assert json.loads(Gold(document="a", heading="b").model_dump_json()) == {"document": "a", "heading": "b"}
+
+
+def test_a_spread_takes_from_everywhere() -> None:
+    questions = [question(("d", "h"), text=str(i)) for i in range(10)]
+    assert [q.id for q in spread(questions, 4)] == ["0", "2", "5", "7"]
+    assert spread(questions, 99) == questions
