@@ -208,7 +208,7 @@ class Answerer:
             self._retriever.search, standalone, self._settings.passages, self._settings.prompt_passages
         )
         yield Found(standalone, retrieval.hits, retrieval.generation.id)
-        rarity = await asyncio.to_thread(Rarity.of_generation, retrieval.generation)
+        rarity = Rarity(retrieval.generation.words)
         probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
         given, messages = self._prompt(standalone, retrieval)
         draft = _Draft(given, retrieval)

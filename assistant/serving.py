@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -255,6 +256,23 @@ def _environment(settings: Settings, weights: Weights, key: str) -> dict[str, st
     # the key goes by the environment: arguments are readable by every user of the machine
     env |= {"VLLM_API_KEY": key, "VLLM_CACHE_ROOT": str(settings.vllm_cache), "VLLM_NO_USAGE_STATS": "1"}
     env |= {"DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm.kv_cache_gib)}
+    if _is_cpu_build():
+        _tune_for_cpu(env, settings)
+    if weights.local:
+        env["HF_HUB_OFFLINE"] = "1"
+    return env
+
+
+def _is_cpu_build() -> bool:
+    try:
+        importlib.metadata.version("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _tune_for_cpu(env: dict[str, str], settings: Settings) -> None:
+    """What measuring found best on processors; docs/running.md has the figures. Variables that are set stay."""
     # by default vLLM keeps one core for its scheduler; on two cores all of them compute half as much again
     env.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
     # whole-program compilation decodes 8% faster, but is compiled anew at every start (its cache does not load on a
@@ -265,9 +283,6 @@ def _environment(settings: Settings, weights: Weights, key: str) -> dict[str, st
     openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
     if openmp.is_file():
         env["LD_PRELOAD"] = f"{openmp}:{env['LD_PRELOAD']}" if env.get("LD_PRELOAD") else str(openmp)
-    if weights.local:
-        env["HF_HUB_OFFLINE"] = "1"
-    return env
 
 
 def _free_port() -> int:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from assistant.errors import AssistantError
-from index.generation import Generation
 from index.retrieval import Retrieval
 from index.terms import numbers, terms
+from index.words import WordIndex
 
 MODEL_FILE = Path(__file__).with_name("sufficiency.json")
 FEATURES = (
@@ -81,33 +79,19 @@ def load(path: Path = MODEL_FILE) -> SufficiencyModel:
     return model
 
 
-@dataclass(frozen=True, slots=True)
 class Rarity:
     """How telling each term is in one generation: its inverse document frequency over passages, from 0 to 1."""
 
-    weights: dict[str, float]
+    def __init__(self, words: WordIndex) -> None:
+        self._words = words
 
     def of(self, term: str) -> float:
         """1 for a term that no passage holds."""
-        return self.weights.get(term, 1.0)
+        holding, rows = self._words.holding(term), len(self._words)
+        return math.log(1 + rows / holding) / math.log(1 + rows) if holding else 1.0
 
     def known(self, term: str) -> bool:
-        return term in self.weights
-
-    @classmethod
-    def of_generation(cls, generation: Generation) -> Rarity:
-        """Count the terms of every passage; kept for as long as the generation is."""
-        return _rarity(generation)
-
-
-@cache
-def _rarity(generation: Generation) -> Rarity:
-    counts: dict[str, int] = {}
-    for passage in generation.passages:
-        for term in set(terms(passage.indexed_text)):
-            counts[term] = counts.get(term, 0) + 1
-    top = math.log(1 + len(generation.passages))
-    return Rarity({t: math.log(1 + len(generation.passages) / n) / (top or 1.0) for t, n in counts.items()})
+        return self._words.holding(term) > 0
 
 
 def features(question: str, retrieval: Retrieval, rarity: Rarity) -> list[float]:

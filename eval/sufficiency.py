@@ -38,7 +38,7 @@ _Values = npt.NDArray[np.float64]
 
 def measure(retriever: Retriever, questions: Sequence[Question], settings: AnswerSettings) -> _Values:
     """Feature values, shape (questions, features)."""
-    rarity = Rarity.of_generation(retriever.generation())
+    rarity = Rarity(retriever.generation().words)
     found = (retriever.search(q.question, settings.passages, settings.prompt_passages) for q in questions)
     return np.asarray([features(q.question, f, rarity) for q, f in zip(questions, found, strict=True)])
 

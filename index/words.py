@@ -58,6 +58,14 @@ class WordIndex:
     def __len__(self) -> int:
         return int(self._model.scores["num_docs"])
 
+    def holding(self, term: str) -> int:
+        """How many rows hold a term."""
+        column = self._model.vocab_dict.get(term)
+        if column is None:
+            return 0
+        starts = self._model.scores["indptr"]
+        return int(starts[column + 1] - starts[column])
+
     def scores(self, query: str) -> Scores:
         """The BM25 score of every row, shape (n,); 0 where no term is shared."""
         known = [t for t in dict.fromkeys(terms(query)) if t in self._model.vocab_dict]

@@ -125,7 +125,7 @@ def test_the_shipped_questions_are_enough_and_split_by_document() -> None:
 
 def test_the_fitted_sufficiency_prefers_what_was_found(filled: KnowledgeBase, embedder: WordHashEmbedder) -> None:
     retriever, model = Retriever(filled, embedder), load()
-    rarity = Rarity.of_generation(filled.current())
+    rarity = Rarity(filled.current().words)
 
     def probability(question: str) -> float:
         return model.probability(features(question, retriever.search(question, 3, 3), rarity))

@@ -168,6 +168,7 @@ def test_bm25_agrees_with_its_formula(tmp_path: Path) -> None:
     for opened in (index, WordIndex.open(tmp_path / "w.safetensors", tmp_path / "v.json")):
         assert opened.scores("gamma beta unheard") == pytest.approx(expected, abs=1e-5)
         assert opened.scores("unheard") == pytest.approx([0, 0, 0, 0])
+        assert [opened.holding(t) for t in ("alpha", "gamma", "unheard")] == [2, 1, 0]
 
 
 def test_a_code_that_only_words_can_find(filled: KnowledgeBase, embedder: WordHashEmbedder) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import RunningAssistant
+from tests.conftest import EXAMPLES, RunningAssistant
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -123,6 +127,40 @@ def test_a_question_never_runs(page: Page, attack: str) -> None:
     answered(page)
     expect(page.locator("#turn-1 .sb-question p")).to_have_text(attack)
     assert page.evaluate("window.hacked") is None
+
+
+ATTACKING = {
+    "attack.md": "# Zebra <img src=x onerror=window.hacked=1>\n\n## Zebra fee <script>window.hacked=1</script>\n\n"
+    "The zebra fee costs €77. [Pay](javascript:window.hacked=1) <script>window.hacked=1</script>\n\n"
+    "| Zebra | Fee |\n|---|---|\n| <svg onload=window.hacked=1> striped zebra | €77 |\n",
+    "attack.html": "<title>Zebra &lt;script&gt;window.hacked=1&lt;/script&gt;</title><h1>Zebra fee</h1>"
+    "<p onclick='window.hacked=1'>The zebra fee is &lt;img src=x onerror=window.hacked=1&gt; €77.</p><script>window.hacked=1</script>",
+    "attack.txt": "ZEBRA FEE\n=========\n\nThe zebra fee of €77 <img src=x onerror=window.hacked=1> is due in May.\n",
+}
+
+
+def refresh(assistant: RunningAssistant, *sources: Path) -> None:
+    env = dict(os.environ) | {"SWITCHBOARD_HOME": str(assistant.home)}
+    subprocess.run([sys.executable, "-m", "ui.cli", "kb", "refresh", *map(str, sources)], env=env, check=True)
+
+
+def test_a_new_document_is_found_at_once_and_never_runs(
+    page: Page, assistant: RunningAssistant, tmp_path: Path
+) -> None:
+    for name, text in ATTACKING.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    refresh(assistant, EXAMPLES / "documents", tmp_path)
+    try:
+        ask(page, "How much is the zebra fee?")
+        answered(page)
+        expect(page.locator("#sb-panel")).to_contain_text("€77")
+        for passage in page.locator("#sb-panel .sb-passage:not([open]) summary").all():
+            passage.click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("#sb-panel script, #sb-panel img, #sb-panel svg, #sb-panel [href^=javascript]").count() == 0
+    finally:
+        refresh(assistant, EXAMPLES / "documents")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
