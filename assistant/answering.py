@@ -24,11 +24,11 @@ _ASIDE = (
 )
 _NEARLY = 0.1  # cosine: lines this near to the nearest one are quoted with it
 _LONGEST_QUESTION = 2000  # characters; what follows is not read
-_REFERS_BACK = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else|also|too|another|other)\b"
-    r"|^(?:and|or|but|so|what about|how about|what if|why|when|where|how much|how long|how many)\b",
-    re.IGNORECASE,
+_POINTS_BACK = re.compile(
+    r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else)\b", re.IGNORECASE
 )
+_GOES_ON = re.compile(r"^\W*(?:and|or|but|so|also|what about|how about|what if|ok)\b", re.IGNORECASE)
+_JOIN = " – "
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +305,13 @@ def _ended(line: str) -> str:
 
 
 def refers_back(question: str) -> bool:
-    """Whether a question seems to lean on what was said before."""
-    return len(terms(question)) <= 2 or bool(_REFERS_BACK.search(question))
+    """Whether a question seems to lean on what was said before.
+
+    It does when it is hardly more than a question word, when it goes on from the last one, or when it points back
+    ("it", "that") and is too short to hold what it points to itself.
+    """
+    length = len(set(terms(question)))
+    return length <= 2 or bool(_GOES_ON.search(question)) or (length <= 4 and bool(_POINTS_BACK.search(question)))
 
 
 def trusted_rewrite(rewritten: str, question: str, history: Sequence[Exchange]) -> str:
@@ -315,7 +320,9 @@ def trusted_rewrite(rewritten: str, question: str, history: Sequence[Exchange]) 
     words = set(terms(rewritten))
     if words and words <= told and set(terms(question)) <= words:
         return rewritten
-    return f"{history[-1].question.rstrip('?. ')} – {question}"
+    # of questions that already stand side by side, the first names the subject
+    subject = history[-1].question.split(_JOIN)[0].rstrip("?. ")
+    return f"{subject}{_JOIN}{question}"
 
 
 def _timings(watch: _Stopwatch, retrieval: Retrieval) -> Timings:

@@ -90,6 +90,7 @@ class ModelServer:
                 "vLLM is not installed; run make setup, or set models.chat_url to a server that runs"
             )
         _prune_logs(self._settings.logs)
+        _forget_dead(self._settings.run)
         self._state = State.STARTING
         self._thread = threading.Thread(target=self._keep_alive, name="vllm-watch", daemon=True)
         self._thread.start()
@@ -228,16 +229,22 @@ class ModelServer:
 
 def running_endpoints(run: Path, model: str) -> Iterator[Endpoint]:
     """Servers that another process of the same user keeps for this model, and that answer now."""
+    _forget_dead(run)
     for file in sorted(run.glob("*.json")):
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
             endpoint = Endpoint(record["url"], record["api_key"], record["served_name"])
         except (OSError, ValueError, KeyError):
             continue
-        if not psutil.pid_exists(int(file.stem)):
-            file.unlink(missing_ok=True)
-        elif record.get("model") == model and _healthy(endpoint):
+        if record.get("model") == model and _healthy(endpoint):
             yield endpoint
+
+
+def _forget_dead(run: Path) -> None:
+    """Remove the records of servers whose owner was killed before it could."""
+    for file in run.glob("*.json"):
+        if file.stem.isdigit() and not psutil.pid_exists(int(file.stem)):
+            file.unlink(missing_ok=True)
 
 
 def _command(weights: Weights, vllm: VllmSettings, port: int) -> list[str]:

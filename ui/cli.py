@@ -105,7 +105,8 @@ def search(
     for rank, hit in enumerate(hits, start=1):
         page = f", page {hit.page}" if hit.page else ""
         out.print(f"[bold]{rank}. {hit.score:.3f}[/] ", end="")
-        out.print(f"{hit.document}{page} · {hit.title} > {hit.heading}", markup=False, highlight=False, soft_wrap=True)
+        place = " > ".join(filter(None, (hit.title, hit.heading)))
+        out.print(f"{hit.document}{page} · {place}", markup=False, highlight=False, soft_wrap=True)
         out.print(hit.text + "\n", markup=False, highlight=False)
 
 
@@ -146,9 +147,10 @@ def ask(
         out.print(f"[{citation.number}] {citation.document}{page} · {citation.heading}", markup=False, highlight=False)
         out.print(f"    “{citation.quote}”", markup=False, highlight=False)
     if record.abstained:
-        out.print("\nClosest passages:")
-        for hit in record.closest[:3]:
-            out.print(f"  {hit.score:.2f} {hit.document} · {hit.heading}", markup=False, highlight=False)
+        out.print("\nThe nearest words in them, which may be about something else:")
+        for near in record.nearest:
+            out.print(f"    “{near.text}”", markup=False, highlight=False)
+            out.print(f"    {near.document} · {near.heading}", markup=False, highlight=False)
 
 
 @app.command(epilog="Example: switchboard serve --port 8080")

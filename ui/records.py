@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from assistant.answering import Answer, Citation
 from index.passages import Hit
+from index.retrieval import Line
 
 
 class HitRecord(BaseModel):
@@ -58,8 +59,23 @@ class CitationRecord(BaseModel):
         )
 
 
+class LineRecord(BaseModel):
+    document: str
+    heading: str
+    page: int | None
+    text: str
+
+    @classmethod
+    def of(cls, line: Line) -> LineRecord:
+        p = line.passage
+        return cls(document=p.document, heading=p.heading_path, page=p.page, text=line.text)
+
+
 class AnswerRecord(BaseModel):
-    """`timings` in seconds; `quoted` is true where the passage's own words stand in for the model's."""
+    """`timings` in seconds; `quoted` is true where the passage's own words stand in for the model's.
+
+    `nearest` are the lines nearest to the question; after an abstention they are what comes closest.
+    """
 
     question: str
     standalone: str
@@ -69,6 +85,7 @@ class AnswerRecord(BaseModel):
     quoted: bool
     sufficiency: float
     closest: list[HitRecord]
+    nearest: list[LineRecord]
     timings: dict[str, float]
     model: str
     generation: str
@@ -84,6 +101,7 @@ class AnswerRecord(BaseModel):
             quoted=answer.quoted,
             sufficiency=round(answer.sufficiency, 4),
             closest=[HitRecord.of(h) for h in answer.closest],
+            nearest=[LineRecord.of(line) for line in answer.nearest],
             timings={stage: round(seconds, 4) for stage, seconds in asdict(answer.timings).items()},
             model=answer.model,
             generation=answer.generation,

@@ -118,6 +118,8 @@ def test_a_rewriting_that_brings_in_something_new_is_not_trusted() -> None:
         trusted_rewrite("What does a bicycle cost?", "and Wave 5?", history) == "What does Wave 20 cost – and Wave 5?"
     )
     assert trusted_rewrite("", "and Wave 5?", history) == "What does Wave 20 cost – and Wave 5?"
+    longer = [Exchange("What does Wave 20 cost – and Wave 5?", "€12.")]
+    assert trusted_rewrite("", "and in the EU?", longer) == "What does Wave 20 cost – and in the EU?"
     assert trusted_rewrite("What does Wave 5 cost?", "and Wave 5?", history) == "What does Wave 5 cost?"
 
 
@@ -127,7 +129,11 @@ def test_a_rewriting_that_brings_in_something_new_is_not_trusted() -> None:
         ("and on Sundays?", True),
         ("How long does it take?", True),
         ("why", True),
+        ("What about business lines with a shared data pool?", True),
+        ("Does that apply abroad too?", True),
         ("What does a second reminder cost on a business line?", False),
+        ("How much does each Wave plan cost?", False),
+        ("my router shows a red light, what does it mean", False),
     ],
 )
 def test_which_questions_lean_on_the_conversation(question: str, leans: bool) -> None:

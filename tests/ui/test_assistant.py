@@ -15,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from assistant.serving import running_endpoints
+from assistant.weights import BUILTIN_CHAT
 from tests.conftest import RunningAssistant
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
@@ -122,9 +124,8 @@ def test_bad_requests_are_refused_in_words(assistant: RunningAssistant) -> None:
 
 
 def test_the_model_server_cannot_be_used_without_its_key(assistant: RunningAssistant) -> None:
-    (file,) = (assistant.home / "run").glob("*.json")
-    url = json.loads(file.read_text())["url"]
-    assert httpx.get(f"{url}/models", timeout=10).status_code == 401
+    endpoint = next(running_endpoints(assistant.home / "run", BUILTIN_CHAT))
+    assert httpx.get(f"{endpoint.url}/models", timeout=10).status_code == 401
 
 
 def test_killing_switchboard_leaves_no_process(assistant_home: Path) -> None:

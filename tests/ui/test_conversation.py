@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.answering import Citation, Found, Sentence, Stated
+from assistant.answering import Answer, Citation, Finished, Found, Sentence, Stated, Timings
 from index.passages import Hit, Passage
+from index.retrieval import Line
 from ui.web.conversation import Phase, Turn, conversation_html, panel_html
 from ui.web.passage_html import passage_html
 
@@ -64,3 +65,30 @@ def test_the_newest_questions_passages_are_open() -> None:
     html = panel_html([first, second])
     assert html.index('id="p-2-') < html.index('id="p-1-')
     assert html.count('<details class="sb-found" open>') == 1
+
+
+def test_an_abstention_shows_the_nearest_words_as_such() -> None:
+    passage = Passage("d.md", "Fees", ("Late",), None, 0, "A <b>reminder</b> costs €5.")
+    times = Timings(rewrite=0, embed=0, search=0, first_token=0, generate=0, added=0, total=0.1)
+    answer = Answer(
+        question="bicycles?",
+        standalone="bicycles?",
+        sentences=(),
+        citations=(),
+        abstained=True,
+        quoted=False,
+        sufficiency=0.1,
+        draft="",
+        closest=(),
+        nearest=(Line(passage, passage.text, 0.2),),
+        given=(passage,),
+        timings=times,
+        model="m",
+        generation="g",
+    )
+    turn = Turn(1, "bicycles?").after(Found("bicycles?", (Hit(passage, 1, 0.2),), "g")).after(Finished(answer))
+    html = conversation_html([turn])
+    assert "don&#x27;t say" in html
+    assert "A &lt;b&gt;reminder&lt;/b&gt; costs €5." in html
+    assert f'href="#p-1-{passage.id}"' in html
+    assert "<mark>A &lt;b&gt;reminder&lt;/b&gt; costs €5.</mark>" in panel_html([turn])

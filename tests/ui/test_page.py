@@ -90,6 +90,18 @@ def test_stop_keeps_the_conversation_usable(page: Page) -> None:
     answered(page, 2)
 
 
+def test_a_long_conversation_scrolls_in_its_box_to_the_newest_answer(page: Page) -> None:
+    for turn in range(1, 6):
+        ask(page, f"{QUESTION} ({turn})")
+        answered(page, turn)
+    page.wait_for_timeout(300)
+    box, last = page.evaluate(
+        "['#sb-conversation', '#turn-5'].map((s) => document.querySelector(s).getBoundingClientRect().bottom)"
+    )
+    assert last <= box + 1
+    assert page.evaluate("document.elementFromPoint(300, 200).closest('#sb-conversation') !== null")
+
+
 def test_a_new_conversation_is_empty(page: Page) -> None:
     ask(page, QUESTION)
     answered(page)
@@ -154,8 +166,7 @@ def test_a_new_document_is_found_at_once_and_never_runs(
         ask(page, "How much is the zebra fee?")
         answered(page)
         expect(page.locator("#sb-panel")).to_contain_text("€77")
-        for passage in page.locator("#sb-panel .sb-passage:not([open]) summary").all():
-            passage.click()
+        page.evaluate("document.querySelectorAll('.sb-passage').forEach((passage) => (passage.open = true))")
         page.wait_for_timeout(300)
         assert page.evaluate("window.hacked") is None
         assert page.locator("#sb-panel script, #sb-panel img, #sb-panel svg, #sb-panel [href^=javascript]").count() == 0

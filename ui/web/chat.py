@@ -21,7 +21,7 @@ from ui.web.conversation import Phase, Turn, conversation_html, history, panel_h
 _PATIENCE = 300.0  # seconds that a question waits for a model that is starting or restarting
 _AT_ONCE = 32
 EXAMPLES = (
-    "What does roaming in the United States cost?",
+    "What does the Week Pass for Zone 3 cost?",
     "How do I move my eSIM to a new phone?",
     "The customer's router shows a red light. What now?",
     "When is a late bill's service suspended?",

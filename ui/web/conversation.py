@@ -94,10 +94,7 @@ def _answer_html(turn: Turn) -> str:
         text = " ".join(_sentence_html(turn, s) for s in turn.sentences)
         parts.append(f'{lead}<p class="sb-text">{text}</p>')
     if turn.answer is not None and turn.answer.abstained:
-        closest = (
-            "The closest passages are beside this conversation, with the nearest words marked." if turn.hits else ""
-        )
-        parts.append(f'<p class="sb-text sb-abstained">{escape(abstention(turn.standalone))} {closest}</p>')
+        parts.append(_abstention_html(turn, turn.answer))
     if turn.phase in (Phase.SEARCHING, Phase.WRITING, Phase.WAITING):
         parts.append(f'<p class="sb-busy" role="status">{escape(turn.note or turn.phase.value)}</p>')
     elif turn.phase is Phase.STOPPED:
@@ -107,6 +104,16 @@ def _answer_html(turn: Turn) -> str:
     elif turn.answer is not None:
         parts.append(_footer_html(turn.answer))
     return "".join(parts)
+
+
+def _abstention_html(turn: Turn, answer: Answer) -> str:
+    nearest = "".join(
+        f'<li>{escape(line.text)} <a class="sb-cite" href="#{passage_anchor(turn, line.passage.id)}" '
+        f'aria-label="Open this passage of {escape(line.passage.title)}">open</a></li>'
+        for line in answer.nearest
+    )
+    words = f'<p class="sb-note">The nearest words in them, which may be about something else:</p><ul class="sb-nearest">{nearest}</ul>'
+    return f'<p class="sb-text sb-abstained">{escape(abstention(turn.standalone))}</p>{words if nearest else ""}'
 
 
 def _sentence_html(turn: Turn, sentence: Sentence) -> str:
