@@ -121,7 +121,7 @@ Event = Found | Stated | Finished
 def abstention(question: str) -> str:
     """What is said when the documents do not hold the answer."""
     asked = question if len(question) <= 200 else question[:200].rstrip() + "…"
-    return f"The documents don't say. I could not find an answer to “{asked}” in them."
+    return f"As far as I can tell, the documents don't say: I found no answer to “{asked}” in them."
 
 
 @dataclass(slots=True)

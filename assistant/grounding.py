@@ -17,7 +17,8 @@ from index.quotables import quotables
 from index.terms import numbers, terms
 
 _SUPPORTED = 0.9  # share of a sentence's terms that its source must hold
-_IN_ORDER = 0.85  # share that must stand there in the same order, after the heading (ROUGE-L precision)
+_BY_ITSELF = 0.75  # share that its lines must hold without the help of title and heading
+_IN_ORDER = 0.85  # share of those that must stand in the lines in the same order (ROUGE-L precision)
 _LEAST_TERMS = 3  # shorter sentences say too little to be checked
 _CITATION = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 _NEGATIONS = re.compile(r"\b(?:not|no|never|cannot|without|none|neither|nor|\w+n['’]t)\b|不|没|无", re.IGNORECASE)
@@ -69,11 +70,12 @@ def _best_window(sentence: str, wanted: set[str], needed: frozenset[str], passag
             own = set(terms(quote))
             # the heading may supply the subject, not the whole statement
             share = (len(wanted & own) + 0.999 * len((wanted - own) & context)) / len(wanted)
-            if not wanted & own or share < _SUPPORTED or denies != bool(_NEGATIONS.search(quote)):
+            if share < _SUPPORTED or len(wanted & own) < _BY_ITSELF * len(wanted):
                 continue
-            if _in_order(said, [*terms(f"{passage.title} {passage.heading_path}"), *terms(quote)]) < _IN_ORDER * len(
-                said
-            ):
+            if denies != bool(_NEGATIONS.search(quote)):
+                continue
+            told = [term for term in said if term in own]
+            if _in_order(told, terms(quote)) < _IN_ORDER * len(told):
                 continue
             if best is None or share > best.share + 1e-9:
                 best = Support(passage, quote, share)

@@ -53,6 +53,12 @@ def test_words_shuffled_together_are_no_support() -> None:
     assert find_support("For the visit the technician pays Tarnwave.", [source]) is None
 
 
+def test_a_heading_alone_supports_nothing() -> None:
+    guide = passage("You need a new eSIM when the old phone is broken.", "eSIM guide", "Move your eSIM to a new phone")
+    assert find_support("To move your eSIM to a new phone you need a new eSIM.", [guide]) is None
+    assert find_support("You need a new eSIM when your old phone is broken.", [guide]) is not None
+
+
 def test_numbers_of_different_rows_are_not_mixed() -> None:
     assert find_support("Wave 5 has the price €12 and 5 GB of data.", [TABLE]) is not None
     assert find_support("Wave 5 has the price €18.", [TABLE]) is None
