@@ -60,10 +60,6 @@ class ChatService:
         """What the server is doing; a server that is not ours counts as ready."""
         return self._server.state if self._server is not None else State.READY
 
-    @property
-    def log_path(self) -> Path | None:
-        return self._server.log_path if self._server is not None else None
-
     def start(self) -> None:
         """Begin starting the server, where there is one to start."""
         if self._server is not None:

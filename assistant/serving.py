@@ -77,10 +77,6 @@ class ModelServer:
     def state(self) -> State:
         return self._state
 
-    @property
-    def log_path(self) -> Path:
-        return self._log_path
-
     def start(self) -> None:
         """Begin starting the server and return at once; `wait_ready` waits for it."""
         if self._thread is not None:
@@ -198,7 +194,7 @@ class ModelServer:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_environment(self._settings, self._weights, key),
+                env=_environment(self._settings, key),
             )
 
     def _kill(self) -> None:
@@ -258,15 +254,13 @@ def _command(weights: Weights, vllm: VllmSettings, port: int) -> list[str]:
     return command + shlex.split(vllm.extra_args)
 
 
-def _environment(settings: Settings, weights: Weights, key: str) -> dict[str, str]:
+def _environment(settings: Settings, key: str) -> dict[str, str]:
     env = dict(os.environ)
     # the key goes by the environment: arguments are readable by every user of the machine
     env |= {"VLLM_API_KEY": key, "VLLM_CACHE_ROOT": str(settings.vllm_cache), "VLLM_NO_USAGE_STATS": "1"}
-    env |= {"DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm.kv_cache_gib)}
+    env |= {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm.kv_cache_gib)}
     if _is_cpu_build():
         _tune_for_cpu(env, settings)
-    if weights.local:
-        env["HF_HUB_OFFLINE"] = "1"
     return env
 
 

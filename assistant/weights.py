@@ -34,11 +34,10 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights that can be loaded: `path` is a folder, or a hub id where `local` is false."""
+    """Weights that can be loaded: the name they were asked for by, and the folder that holds them."""
 
     name: str
     path: str
-    local: bool
 
 
 def resolve(name: str, cache: Path, progress: Progress = _silent) -> Weights:
@@ -48,14 +47,14 @@ def resolve(name: str, cache: Path, progress: Progress = _silent) -> Weights:
     Raises ModelNotFound when it is none of these.
     """
     if name == BUILTIN_CHAT:
-        return Weights(name, str(_builtin(cache, progress)), local=True)
+        return Weights(name, str(_builtin(cache, progress)))
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelNotFound(
                 f"{folder}: no config.json in this folder, so it is not a model in Hugging Face form; name the folder that holds config.json"
             )
-        return Weights(name, str(folder.resolve()), local=True)
+        return Weights(name, str(folder.resolve()))
     if _looks_like_hub_id(name):
         return _from_hub(name, progress)
     raise ModelNotFound(
@@ -80,7 +79,7 @@ def _from_hub(name: str, progress: Progress) -> Weights:
         raise ModelNotFound(
             f"{name!r} is neither a folder here nor a model the hub would give ({reason}); check models.chat or the network"
         ) from exc
-    return Weights(name, path, local=True)
+    return Weights(name, path)
 
 
 def _builtin(cache: Path, progress: Progress) -> Path:

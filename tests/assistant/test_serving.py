@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-WEIGHTS = Weights("a-model", "/nowhere", local=True)
+WEIGHTS = Weights("a-model", "/nowhere")
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -174,4 +174,4 @@ def test_the_command_line_holds_no_key(tmp_path: Path) -> None:
     assert command[-2:] == ["--seed", "3"]
     assert "4321" in command
     assert "--api-key" not in command
-    assert serving._environment(Settings(home=tmp_path), WEIGHTS, "secret")["VLLM_API_KEY"] == "secret"
+    assert serving._environment(Settings(home=tmp_path), "secret")["VLLM_API_KEY"] == "secret"

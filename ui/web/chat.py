@@ -79,7 +79,7 @@ class Chat:
             State.READY: "model ready",
             State.STARTING: "the model is starting",
             State.RESTARTING: "the model is restarting",
-            State.FAILED: "the model could not be started; see the log",
+            State.FAILED: "the model could not be started; switchboard doctor says why",
             State.STOPPED: "the model is stopped",
         }[state]
         try:
