@@ -48,9 +48,10 @@ $(READY): requirements-cpu.lock pyproject.toml
 INSTALL_cpu = $(PIP) install --progress-bar on --no-deps $(INDEX) --requirement requirements-cpu.lock 2>&1 | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | awk '{ n++; if (/^Collecting/) printf "\r  %d packages: %-50s", n, $$2; else printf "\n%.100s\n", $$0; fflush() }'; test $${PIPESTATUS[0]} -eq 0
 INSTALL_gpu = $(PIP) install $(INDEX) --editable '.[gpu,dev]'
 
-# the tests drive a real browser; on Debian and its relatives it is installed when it is missing and we may
+# the tests drive a real browser; on Debian and its relatives it is installed when it is missing and we may;
+# without it they are skipped, but never in continuous integration
 browser:
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing chromium" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || echo "chromium is not installed: the browser tests will be skipped"
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "installing chromium" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { echo "chromium is not installed: the browser tests will be skipped"; test -z "$$CI"; }
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -19,10 +19,10 @@ from index.quotables import quotables, sentences
 from index.retrieval import Line, Retrieval, Retriever
 from index.terms import terms
 
-_ASIDE = (
-    0.15  # cosine: a supported sentence this much farther from the question than the nearest line is beside the point
-)
-_NEARLY = 0.1  # cosine: lines this near to the nearest one are quoted with it
+# cosine: a supported sentence this much farther from the question than the nearest line is beside the point
+_ASIDE = 0.15
+# cosine: lines this near to the nearest one are quoted with it
+_NEARLY = 0.1
 _LONGEST_QUESTION = 2000  # characters; what follows is not read
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else)\b", re.IGNORECASE
@@ -289,7 +289,8 @@ class Answerer:
 
 
 def best_lines(lines: Sequence[Line], given: Sequence[Passage]) -> list[Line]:
-    """The line nearest to the question, and those after it in its passage that are nearly as near; in their order."""
+    """The line nearest to the question and, of its passage's lines that are nearly as near, the one before and the one
+    after it; in their order."""
     nearest = next((line for line in lines if line.passage in given), None)
     if nearest is None:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import logging
@@ -17,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from assistant.errors import ModelNotFound
+from index.checksums import sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -153,18 +153,13 @@ def _restore_digit_splitting(tokenizer: object) -> None:
 
 
 def _write_checksums(folder: Path) -> None:
-    sums = {p.name: _sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    sums = {p.name: sha256_of(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
 def _is_whole(folder: Path) -> bool:
     try:
         sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
-        return all(_sha256(folder / name) == want for name, want in sums.items())
+        return all(sha256_of(folder / name) == want for name, want in sums.items())
     except (OSError, ValueError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -15,6 +14,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from index.checksums import sha256_of
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
 from index.passages import Passage
@@ -143,7 +143,7 @@ class Generation:
             documents=len(contents.documents),
             passages=len(contents.passages),
             skipped=tuple(contents.skipped),
-            checksums={name: _sha256(folder / name) for name in _DATA},
+            checksums={name: sha256_of(folder / name) for name in _DATA},
         )
         _write_lines(folder / _MANIFEST, [manifest.model_dump_json(indent=1)])
         _sync(folder)
@@ -154,7 +154,7 @@ class Generation:
         """Open a generation after checking every file against its checksum. Raises DamagedGeneration."""
         manifest = _read_manifest(folder)
         for name, want in manifest.checksums.items():
-            if not (folder / name).is_file() or _sha256(folder / name) != want:
+            if not (folder / name).is_file() or sha256_of(folder / name) != want:
                 raise DamagedGeneration(
                     f"generation {manifest.id}: {name} is missing, cut short or altered; run: switchboard kb refresh"
                 )
@@ -207,8 +207,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -14,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock, Timeout
 
+from index.checksums import sha256_of
 from index.embedding import Embedder, Vectors
 from index.errors import KnowledgeBaseError
 from index.generation import Contents, Generation, IndexedDocument, SkippedDocument
@@ -235,8 +235,7 @@ def _names(sources: Sequence[Path]) -> str:
 
 def _hash(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None  # the reader will say why
 

@@ -79,7 +79,7 @@ class Chat:
             State.READY: "model ready",
             State.STARTING: "the model is starting",
             State.RESTARTING: "the model is restarting",
-            State.FAILED: "the model could not be started; switchboard doctor says why",
+            State.FAILED: "the model could not be started; its log is in the logs folder of SWITCHBOARD_HOME",
             State.STOPPED: "the model is stopped",
         }[state]
         try:

@@ -164,8 +164,8 @@ def _panel_turn(turn: Turn, is_open: bool) -> str:
 def _panel_passage(turn: Turn, rank: int, hit: Hit) -> str:
     p = hit.passage
     cited = [c for c in turn.citations if c.passage.id == p.id]
-    declined = turn.answer is not None and turn.answer.abstained
-    near = [li.text for li in turn.answer.nearest if li.passage == p] if turn.answer and declined else []
+    nearest = turn.answer.nearest if turn.answer is not None and turn.answer.abstained else ()
+    near = [line.text for line in nearest if line.passage == p]
     numbers = "".join(f'<span class="sb-cited">{c.number}</span>' for c in cited)
     where = escape(p.document) + (f" · page {p.page}" if p.page else "")
     return (
