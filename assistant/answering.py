@@ -9,13 +9,23 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from assistant.asking import Asking, Judgement
 from assistant.chat_model import ChatModel, Message
 from assistant.grounding import Support, find_support, without_marks
-from assistant.prompts import Exchange, answer_messages, rewrite_messages
+from assistant.prompts import (
+    OPENING,
+    PROMPTS,
+    Exchange,
+    Prompts,
+    Statement,
+    answer_messages,
+    read_statements,
+    rewrite_messages,
+)
 from assistant.settings import AnswerSettings
 from assistant.sufficiency import Rarity, SufficiencyModel, features
 from index.passages import Hit, Passage
-from index.quotables import quotables, sentences
+from index.quotables import quotables
 from index.retrieval import Line, Retrieval, Retriever
 from index.terms import terms
 
@@ -138,6 +148,7 @@ class _Draft:
 
     given: tuple[Passage, ...]
     retrieval: Retrieval
+    pointed: bool
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
 
@@ -152,7 +163,8 @@ class _Draft:
         if any(set(terms(bare)) <= set(terms(s.text)) for s in self.sentences):
             return None
         support = find_support(bare, self.given)
-        if support is None or not self._is_asked_for(support):
+        # a tuned model has chosen what is to the point; of what an untuned one says, much is beside it
+        if support is None or not (self.pointed or self._is_asked_for(support)):
             return None
         return self.keep(bare, support)
 
@@ -188,9 +200,10 @@ class Answerer:
         self._sufficiency = sufficiency
         self._settings = settings
 
-    @property
-    def _threshold(self) -> float:
-        return self._settings.sufficiency if self._settings.sufficiency >= 0 else self._sufficiency.threshold
+    def _threshold(self, asking: Asking) -> float:
+        if self._settings.sufficiency >= 0:
+            return self._settings.sufficiency
+        return asking.judgement.threshold if asking.judgement else self._sufficiency.threshold
 
     async def answer(self, question: str, history: Sequence[Exchange] = ()) -> Answer:
         """The whole answer at once. Raises ModelUnavailable and the knowledge base's errors."""
@@ -210,21 +223,28 @@ class Answerer:
         yield Found(standalone, retrieval.hits, retrieval.generation.id)
         rarity = Rarity(retrieval.generation.words)
         probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
-        given, messages = self._prompt(standalone, retrieval)
-        draft = _Draft(given, retrieval)
+        asking = self._model.asking
+        prompts = PROMPTS[asking.prompts]
+        given, messages = self._prompt(prompts, standalone, retrieval)
+        if given and prompts.pointing:
+            pointers = await self._point(messages, len(given), watch)
+            messages = [*messages, Message("assistant", f"{OPENING}{_most_likely(pointers)}]")]
+            probability = _judged(asking.judgement, probability, 1 - pointers[0])
+        draft = _Draft(given, retrieval, prompts.pointing)
         nearest = best_lines(retrieval.lines, given)
         written: list[str] = []
         quoted = False
-        if given and probability >= self._threshold:
-            async with contextlib.aclosing(self._sentences(messages, written, watch)) as stream:
-                async for sentence in stream:
-                    stated = draft.check(sentence)
+        if given and probability >= self._threshold(asking):
+            async with contextlib.aclosing(self._statements(prompts, messages, written, watch)) as stream:
+                async for statement in stream:
+                    stated = draft.check(statement.text)
                     if stated is not None:
                         yield stated
             quoted = not draft.sentences
-            for line in nearest:
-                if not draft.has_quoted(line):
-                    yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
+            if quoted or not prompts.pointing:
+                for line in nearest:
+                    if not draft.has_quoted(line):
+                        yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
         yield Finished(
             Answer(
                 question=question,
@@ -244,17 +264,28 @@ class Answerer:
             )
         )
 
-    def _prompt(self, question: str, retrieval: Retrieval) -> tuple[tuple[Passage, ...], list[Message]]:
+    def _prompt(
+        self, prompts: Prompts, question: str, retrieval: Retrieval
+    ) -> tuple[tuple[Passage, ...], list[Message]]:
         passages = [h.passage for h in retrieval.hits[: self._settings.prompt_passages]]
         budget = self._model.context_tokens - self._settings.max_tokens
-        messages, given = answer_messages(question, passages, budget, self._model.count_tokens)
+        messages, given = answer_messages(prompts, question, passages, budget, self._model.count_tokens)
         return given, messages
 
-    async def _sentences(
-        self, messages: Sequence[Message], written: list[str], watch: _Stopwatch
-    ) -> AsyncGenerator[str, None]:
-        """Whole sentences as the model completes them; every piece is also added to `written`."""
-        pending = ""
+    async def _point(self, messages: Sequence[Message], passages: int, watch: _Stopwatch) -> tuple[float, ...]:
+        """The model's probabilities that no passage answers, that the first does, the second, and so on."""
+        began = time.perf_counter()
+        choices = [str(n) for n in range(passages + 1)]
+        pointers = await self._model.choose([*messages, Message("assistant", OPENING)], choices)
+        watch.first_token = watch.generate = time.perf_counter() - began
+        return pointers
+
+    async def _statements(
+        self, prompts: Prompts, messages: Sequence[Message], written: list[str], watch: _Stopwatch
+    ) -> AsyncGenerator[Statement, None]:
+        """Whole statements as the model completes them; every piece is also added to `written`."""
+        pending = messages[-1].content if messages[-1].role == "assistant" else ""
+        written += [pending] if pending else []
         began = waiting = time.perf_counter()
         pieces = self._model.stream(messages, self._settings.max_tokens, stop=("\n\n", "Question:"))
         async with contextlib.aclosing(pieces) as stream:
@@ -264,14 +295,13 @@ class Answerer:
                 watch.first_token = watch.first_token or now - began
                 written.append(piece)
                 pending += piece
-                *whole, pending = sentences(pending + "\x00") or [""]
-                pending = pending.removesuffix("\x00")
-                for sentence in whole:
-                    yield sentence
+                whole, pending = read_statements(prompts, pending, ended=False)
+                for statement in whole:
+                    yield statement
                 waiting = time.perf_counter()
             watch.generate += time.perf_counter() - waiting
-        if pending.strip():
-            yield pending.strip()
+        for statement in read_statements(prompts, pending, ended=True)[0]:
+            yield statement
 
     async def _standalone(self, question: str, history: Sequence[Exchange], watch: _Stopwatch) -> str:
         """A follow-up, put so that it can be understood alone; the question itself when it already can."""
@@ -280,7 +310,9 @@ class Answerer:
             return question
         began = time.perf_counter()
         budget = self._model.context_tokens - 64
-        messages = rewrite_messages(question, recent, budget, self._model.count_tokens)
+        messages = rewrite_messages(
+            PROMPTS[self._model.asking.prompts], question, recent, budget, self._model.count_tokens
+        )
         pieces = self._model.stream(messages, 64, stop=("\n",))
         async with contextlib.aclosing(pieces) as stream:
             rewritten = "".join([piece async for piece in stream]).strip()
@@ -299,6 +331,15 @@ def best_lines(lines: Sequence[Line], given: Sequence[Passage]) -> list[Line]:
     first = ordered.index(nearest.text)
     chosen = ordered[max(0, first - 1) : first + 2]
     return [next(li for li in lines if li.passage == nearest.passage and li.text == text) for text in chosen]
+
+
+def _most_likely(pointers: Sequence[float]) -> int:
+    """The number of the passage that is most likely to answer, should one do."""
+    return 1 + max(range(len(pointers) - 1), key=lambda i: pointers[i + 1])
+
+
+def _judged(judgement: Judgement | None, by_retrieval: float, by_model: float) -> float:
+    return judgement.probability(by_retrieval, by_model) if judgement else by_retrieval
 
 
 def _ended(line: str) -> str:

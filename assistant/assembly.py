@@ -9,8 +9,14 @@ from pathlib import Path
 from assistant import sufficiency
 from assistant.answering import Answerer
 from assistant.chat_model import ChatModel, OpenAIChatModel, remote_endpoint, token_counter
-from assistant.serving import Endpoint, ModelServer, State, running_endpoints
+from assistant.serving import Endpoint, ModelServer, State, is_cpu_build, running_endpoints
 from assistant.settings import Settings
+from assistant.triage.classification import Classifier
+from assistant.triage.neighbours import Neighbours
+from assistant.triage.taxonomy import Taxonomy
+from assistant.triage.tickets import read_tickets
+from assistant.tuning.merging import beside, merged
+from assistant.tuning.registry import Registry, Version
 from assistant.weights import Weights, resolve
 from index.embedding import SentenceTransformerEmbedder
 from index.library import KnowledgeBase
@@ -31,12 +37,32 @@ def open_answerer(settings: Settings, retriever: Retriever, model: ChatModel) ->
     return Answerer(retriever, model, sufficiency.load(), settings.answer)
 
 
+def open_classifier(
+    settings: Settings, model: ChatModel, advance: Callable[[int], None] = lambda _: None
+) -> Classifier:
+    """The classifier over the configured taxonomy and labelled tickets; `advance` is told how many were embedded.
+
+    Raises DatasetError, EmbedderNotFound.
+    """
+    triage = settings.triage
+    taxonomy = Taxonomy.load(Path(triage.taxonomy))
+    neighbours = None
+    if triage.tickets:
+        tickets = read_tickets(Path(triage.tickets), ancestors=taxonomy.path_ids)
+        embedder = SentenceTransformerEmbedder.from_name(settings.models.embedder)
+        neighbours = Neighbours.open(tickets, embedder, settings.ticket_vectors, advance)
+    return Classifier(model, taxonomy, neighbours, threshold=triage.threshold)
+
+
 class ChatService:
     """The configured chat model and, where we run it, the server behind it."""
 
-    def __init__(self, model: ChatModel, server: ModelServer | None) -> None:
+    def __init__(
+        self, model: ChatModel, server: ModelServer | None, production: Callable[[], Weights] | None = None
+    ) -> None:
         self.model = model
         self._server = server
+        self._production = production
 
     @classmethod
     def from_settings(cls, settings: Settings, progress: Progress, *, reuse: bool = False) -> ChatService:
@@ -46,14 +72,18 @@ class ChatService:
         """
         models = settings.models
         if models.chat_url:
-            endpoint, context = remote_endpoint(models.chat_url, models.chat_api_key, models.chat_served_name)
-            return cls(OpenAIChatModel(endpoint.model, lambda: endpoint, context, token_counter(Path())), None)
-        weights = resolve(models.chat, settings.model_cache, progress)
+            endpoint, context = remote_endpoint(
+                models.chat_url, models.chat_api_key, models.chat_served_name, models.chat_prompts
+            )
+            return cls(OpenAIChatModel(lambda: endpoint, context, token_counter(Path())), None)
+        weights = production_weights(settings, progress)
         running = next(running_endpoints(settings.run, weights.name), None) if reuse else None
         if running is not None:
             return cls(_local_model(weights, settings, lambda: running), None)
         server = ModelServer(weights, settings)
-        return cls(_local_model(weights, settings, server.endpoint), server)
+        return cls(
+            _local_model(weights, settings, server.endpoint), server, lambda: production_weights(settings, progress)
+        )
 
     @property
     def state(self) -> State:
@@ -69,6 +99,18 @@ class ChatService:
         """Block until the model answers. Raises ModelUnavailable."""
         if self._server is not None:
             self._server.wait_ready(progress)
+
+    def follow_production(self) -> str:
+        """Serve what is in production by now, when that is another version; return what is, or will be, served.
+
+        Raises VersionError when it cannot be served; what was served before stays.
+        """
+        if self._server is None or self._production is None:
+            return self.model.name
+        wanted = self._production()
+        if wanted != self._server.weights:
+            self._server.replace(wanted)
+        return wanted.name
 
     def stop(self) -> None:
         if self._server is not None:
@@ -87,5 +129,39 @@ def running_model(settings: Settings, progress: Progress) -> Iterator[ChatModel]
         service.stop()
 
 
+def base_weights(settings: Settings, progress: Progress) -> Weights:
+    """The configured chat model without any adapter. Raises ModelNotFound."""
+    return resolve(settings.models.chat, settings.model_cache, progress)
+
+
+def production_weights(settings: Settings, progress: Progress) -> Weights:
+    """What is to be served: the configured model with the adapter that is in production for it.
+
+    Raises ModelNotFound, or VersionError when the adapter in production is missing or damaged.
+    """
+    base = base_weights(settings, progress)
+    version = Registry(settings.versions).production(base)
+    return base if version is None else with_adapter(base, version, settings, progress)
+
+
+def with_adapter(base: Weights, version: Version, settings: Settings, progress: Progress) -> Weights:
+    """A version as it is served here: merged into the weights on a processor, beside them on a GPU."""
+    if is_cpu_build():
+        return merged(base, version, settings.model_cache, progress)
+    return beside(base, version)
+
+
+@contextlib.contextmanager
+def running_weights(settings: Settings, weights: Weights, progress: Progress) -> Iterator[ChatModel]:
+    """A chat model over given weights, for the length of a `with` block, served by a vLLM of our own."""
+    server = ModelServer(weights, settings)
+    server.start()
+    try:
+        server.wait_ready(progress)
+        yield _local_model(weights, settings, server.endpoint)
+    finally:
+        server.stop()
+
+
 def _local_model(weights: Weights, settings: Settings, endpoint: Callable[[], Endpoint]) -> OpenAIChatModel:
-    return OpenAIChatModel(weights.name, endpoint, settings.vllm.max_model_len, token_counter(Path(weights.path)))
+    return OpenAIChatModel(endpoint, settings.vllm.max_model_len, token_counter(Path(weights.path)))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import contextlib
+import math
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import httpx
 
+from assistant.asking import Asking
 from assistant.errors import AssistantError, ModelNotFound, ModelUnavailable
-from assistant.serving import Endpoint
+from assistant.serving import MOST_CHOICES, Endpoint
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
 
 _TIMEOUT = 120.0
-_STOPPED = "the model stopped while it was answering; ask again"
+_STOPPED = "the model stopped while it was answering; it is being restarted, ask again"
+_NEVER = -1000.0  # log-probability; what a grammar forbids has one of minus infinity or nearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,14 @@ class ChatModel(Protocol):
     """A model that continues a conversation."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What answers now. Raises ModelUnavailable."""
+        ...
+
+    @property
+    def asking(self) -> Asking:
+        """How it is asked. Raises ModelUnavailable."""
+        ...
 
     @property
     def context_tokens(self) -> int:
@@ -45,7 +56,17 @@ class ChatModel(Protocol):
     def stream(
         self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()
     ) -> AsyncGenerator[str, None]:
-        """Yield pieces of the answer as they come. Raises ModelUnavailable."""
+        """Yield pieces of the answer as they come; a last message of the assistant's is continued.
+
+        Raises ModelUnavailable.
+        """
+        ...
+
+    async def choose(self, messages: Sequence[Message], choices: Sequence[str]) -> tuple[float, ...]:
+        """The model's own probability of each choice as its next words, in their order, summing to 1.
+
+        Nothing but a choice can come out. No choice may be the beginning of another. Raises ModelUnavailable.
+        """
         ...
 
 
@@ -55,14 +76,19 @@ class OpenAIChatModel:
     `endpoint` is asked before every request, because a restarted server answers elsewhere.
     """
 
-    def __init__(
-        self, name: str, endpoint: Callable[[], Endpoint], context_tokens: int, count: Callable[[str], int]
-    ) -> None:
-        self.name = name
+    def __init__(self, endpoint: Callable[[], Endpoint], context_tokens: int, count: Callable[[str], int]) -> None:
         self.context_tokens = context_tokens
         self._endpoint = endpoint
         self._count = count
         self._clients: dict[Endpoint, ChatOpenAI] = {}
+
+    @property
+    def name(self) -> str:
+        return self._endpoint().weights
+
+    @property
+    def asking(self) -> Asking:
+        return self._endpoint().asking
 
     def count_tokens(self, text: str) -> int:
         return self._count(text)
@@ -70,24 +96,67 @@ class OpenAIChatModel:
     async def stream(
         self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()
     ) -> AsyncGenerator[str, None]:
-        from openai import APIConnectionError, APIError, APIStatusError
-
         client = self._client(self._endpoint())
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        try:
-            finished = False
-            async for chunk in client.astream(turns, max_tokens=max_tokens, stop=list(stop) or None):
+        finished = False
+        with _errors():
+            async for chunk in client.astream(
+                _turns(messages), max_tokens=max_tokens, stop=list(stop) or None, extra_body=_continuing(messages)
+            ):
                 finished = finished or bool(chunk.response_metadata.get("finish_reason"))
                 if chunk.content:
                     yield str(chunk.content)
-            if not finished:  # a closed connection can look like an end
-                raise ModelUnavailable(_STOPPED)
-        except APIStatusError as exc:
-            raise _refusal(exc.status_code, exc.message) from exc
-        except (APIConnectionError, APIError, httpx.HTTPError) as exc:
-            raise ModelUnavailable(
-                "the model stopped while it was answering; it is being restarted, ask again"
-            ) from exc
+        if not finished:  # a closed connection can look like an end
+            raise ModelUnavailable(_STOPPED)
+
+    async def choose(self, messages: Sequence[Message], choices: Sequence[str]) -> tuple[float, ...]:
+        if any(i != j and b.startswith(a) for i, a in enumerate(choices) for j, b in enumerate(choices)):
+            raise ValueError(f"no choice may be another, or its beginning: {list(choices)}")
+        mass = await self._masses(messages, tuple(choices), tuple(choices))
+        total = sum(mass.values())
+        return tuple(mass[c] / total for c in choices)
+
+    async def _masses(
+        self, messages: Sequence[Message], choices: tuple[str, ...], rests: tuple[str, ...]
+    ) -> dict[str, float]:
+        """Probability of each choice, of which `rests` are still to be said after the messages."""
+        if len(choices) == 1:
+            return {choices[0]: 1.0}
+        mass = dict.fromkeys(choices, 0.0)
+        shared: dict[str, float] = {}
+        for token, probability in (await self._next_tokens(messages, rests)).items():
+            meant = [c for c, rest in zip(choices, rests, strict=True) if rest.startswith(token)]
+            if len(meant) == 1:
+                mass[meant[0]] += probability
+            elif meant:
+                shared[token] = probability
+        for token, probability in shared.items():
+            going = [(c, r.removeprefix(token)) for c, r in zip(choices, rests, strict=True) if r.startswith(token)]
+            below = await self._masses(
+                _said(messages, token), tuple(c for c, _ in going), tuple(rest for _, rest in going)
+            )
+            for choice, part in below.items():
+                mass[choice] += part * probability
+        return mass
+
+    async def _next_tokens(self, messages: Sequence[Message], choices: Sequence[str]) -> dict[str, float]:
+        """Probabilities of the tokens that may come next when one of the choices must be said."""
+        body = {"structured_outputs": {"choice": list(choices)}, **_continuing(messages)}
+        client = self._client(self._endpoint())
+        with _errors():
+            reply = await client.bind(max_tokens=1, logprobs=True, top_logprobs=MOST_CHOICES, extra_body=body).ainvoke(
+                _turns(messages)
+            )
+        try:
+            top = reply.response_metadata["logprobs"]["content"][0]["top_logprobs"]
+            allowed = {t["token"]: math.exp(t["logprob"]) for t in top if t["token"] and t["logprob"] > _NEVER}
+        except (KeyError, IndexError, TypeError) as exc:
+            raise AssistantError("the model server gives no log-probabilities; serve the model with vLLM") from exc
+        # a server that we did not start may report tokens that the choice does not allow
+        allowed = {t: p for t, p in allowed.items() if any(c.startswith(t) for c in choices)}
+        if not allowed:
+            raise AssistantError("the model server did not keep to the choices; it must support structured_outputs")
+        total = sum(allowed.values())
+        return {t: p / total for t, p in allowed.items()}
 
     def _client(self, endpoint: Endpoint) -> ChatOpenAI:
         from langchain_openai import ChatOpenAI
@@ -103,6 +172,36 @@ class OpenAIChatModel:
                 max_retries=0,
             )
         return self._clients[endpoint]
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": m.role, "content": m.content} for m in messages]
+
+
+def _continuing(messages: Sequence[Message]) -> dict[str, bool]:
+    """vLLM's switches for going on with an answer that has been begun."""
+    begun = bool(messages) and messages[-1].role == "assistant"
+    return {"continue_final_message": True, "add_generation_prompt": False} if begun else {}
+
+
+def _said(messages: Sequence[Message], more: str) -> list[Message]:
+    """The messages with more of the answer said."""
+    if messages and messages[-1].role == "assistant":
+        return [*messages[:-1], Message("assistant", messages[-1].content + more)]
+    return [*messages, Message("assistant", more)]
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """The client's errors in our own words."""
+    from openai import APIConnectionError, APIError, APIStatusError
+
+    try:
+        yield
+    except APIStatusError as exc:
+        raise _refusal(exc.status_code, exc.message) from exc
+    except (APIConnectionError, APIError, httpx.HTTPError) as exc:
+        raise ModelUnavailable(_STOPPED) from exc
 
 
 def _refusal(status: int, message: str) -> AssistantError:
@@ -133,7 +232,7 @@ def estimate_tokens(text: str) -> int:
     return len(text.encode()) // 2 + 1
 
 
-def remote_endpoint(url: str, api_key: str, served_name: str) -> tuple[Endpoint, int]:
+def remote_endpoint(url: str, api_key: str, served_name: str, prompts: str) -> tuple[Endpoint, int]:
     """Ask a server which models it has; return where to reach the wanted one and its context in tokens.
 
     Raises ModelUnavailable when nothing answers there, ModelNotFound when it does not have `served_name`.
@@ -152,4 +251,4 @@ def remote_endpoint(url: str, api_key: str, served_name: str) -> tuple[Endpoint,
         raise ModelNotFound(
             f"{url} does not serve {name!r}; it serves {', '.join(listed) or 'nothing'}; set models.chat_served_name"
         )
-    return Endpoint(url, api_key, name), int(listed[name].get("max_model_len") or 4096)
+    return Endpoint(url, api_key, name, name, Asking(prompts)), int(listed[name].get("max_model_len") or 4096)

@@ -15,3 +15,15 @@ class ModelNotFound(AssistantError):
 
 class ModelUnavailable(AssistantError):
     """The model server cannot answer now; the request may be tried again."""
+
+
+class DatasetError(AssistantError):
+    """A file of questions or tickets cannot be used; the message names the line."""
+
+
+class TrainingError(AssistantError):
+    """A model cannot be tuned with what there is."""
+
+
+class VersionError(AssistantError):
+    """A version of the model is missing, damaged, or made for other weights."""

@@ -1,4 +1,4 @@
-"""The questions that everything is measured on."""
+"""Questions with known answers: what the model is tuned on (train), choices are made by (dev) and all is measured on (test)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
-from eval.errors import EvaluationError
+from assistant.errors import DatasetError
 from index.passages import Hit, Passage
 
 Split = Literal["train", "dev", "test"]
@@ -27,7 +27,8 @@ class Gold(BaseModel, frozen=True):
 class Question(BaseModel, frozen=True):
     """A question with its reference answer; `needs` says whether one gold section is enough or all are wanted.
 
-    An unanswerable question has no gold; `near` is the section that comes nearest to it.
+    An unanswerable question has no gold; `near` is the section that comes nearest to it. `lines` are the lines of the
+    gold section that answer, word for word, where they are known.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Question(BaseModel, frozen=True):
     split: Split
     needs: Literal["any", "all"] = "any"
     near: Gold | None = None
+    lines: tuple[str, ...] = ()
 
     def rank(self, hits: Sequence[Hit]) -> int | None:
         """The 1-based rank at which enough gold passages have been found, None when they are not all there."""
@@ -51,9 +53,15 @@ class Question(BaseModel, frozen=True):
         return max(found) if self.needs == "all" else min(found)
 
 
-def load_questions(folder: Path, split: Split | None = None) -> list[Question]:
-    """Read `questions.jsonl` in a folder. Raises EvaluationError naming the line that is wrong."""
-    path = folder / "questions.jsonl"
+QUESTIONS = "questions.jsonl"
+CONTRASTS = (
+    "contrasts.jsonl"  # pairs that differ in one detail, one answered and one not: to learn from, not to measure on
+)
+
+
+def load_questions(folder: Path, split: Split | None = None, name: str = QUESTIONS) -> list[Question]:
+    """Read a file of questions in a folder. Raises DatasetError naming the line that is wrong."""
+    path = folder / name
     questions: list[Question] = []
     try:
         with path.open(encoding="utf-8") as lines:
@@ -61,9 +69,9 @@ def load_questions(folder: Path, split: Split | None = None) -> list[Question]:
                 try:
                     questions.append(Question.model_validate_json(line))
                 except ValidationError as exc:
-                    raise EvaluationError(f"{path}, line {number}: {exc.errors()[0]['msg']}") from exc
+                    raise DatasetError(f"{path}, line {number}: {exc.errors()[0]['msg']}") from exc
     except OSError as exc:
-        raise EvaluationError(f"{path}: {exc.strerror}; name a folder that holds questions.jsonl") from exc
+        raise DatasetError(f"{path}: {exc.strerror}; name a folder that holds {name}") from exc
     return [q for q in questions if split is None or q.split == split]
 
 

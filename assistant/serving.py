@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import importlib.util
-import json
 import logging
 import os
 import secrets
@@ -23,7 +22,9 @@ from pathlib import Path
 
 import httpx
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
+from assistant.asking import UNTUNED, Asking
 from assistant.errors import ModelUnavailable
 from assistant.settings import Settings, VllmSettings
 from assistant.weights import Weights
@@ -31,6 +32,8 @@ from assistant.weights import Weights
 log = logging.getLogger(__name__)
 
 _SERVED_NAME = "switchboard-chat"
+_ADAPTER_NAME = "switchboard-tuned"
+MOST_CHOICES = 26  # whose probabilities can be had at once: as many as there are letters
 _BACKOFF = (1.0, 2.0, 5.0, 15.0, 60.0)
 _STEADY = 300.0  # a server that ran this long had a good start: back-off begins anew
 _KEEP_LOGS = 5
@@ -48,11 +51,19 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an OpenAI-compatible server answers, and for which model."""
+    """Where an OpenAI-compatible server answers, and for which model.
+
+    `weights` is how people call what is served.
+    """
 
     url: str
     api_key: str
     model: str
+    weights: str
+    asking: Asking = UNTUNED
+
+
+_ENDPOINT = TypeAdapter(Endpoint)
 
 
 class ModelServer:
@@ -69,7 +80,9 @@ class ModelServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
+        self._replacing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._proven: Weights | None = None
         self._log_path = settings.logs / f"vllm-{os.getpid()}-{secrets.token_hex(2)}.log"
         self._failure = ""
 
@@ -116,6 +129,16 @@ class ModelServer:
         }
         raise ModelUnavailable(words.get(self._state, "the model is restarting; try again in a minute"))
 
+    @property
+    def weights(self) -> Weights:
+        """What is served, or will be once the server is ready."""
+        return self._weights
+
+    def replace(self, weights: Weights) -> None:
+        """Serve other weights from now on; if they do not come up, the ones that did are served again."""
+        self._weights = weights
+        self._replacing.set()
+
     def stop(self) -> None:
         """Stop the server and every process below it; safe to call more than once."""
         self._stopping.set()
@@ -137,6 +160,15 @@ class ModelServer:
             came_up = came_up or ready
             if self._stopping.is_set():
                 return
+            if self._replacing.is_set():
+                self._replacing.clear()
+                self._set(State.RESTARTING, None)
+                failures = 0
+                continue
+            if not ready and self._proven is not None and self._proven != self._weights:
+                log.error("%s did not come up; serving %s again", self._weights.name, self._proven.name)
+                self._weights = self._proven
+                continue
             failures = 0 if time.monotonic() - began > _STEADY and ready else failures + 1
             if failures > len(_BACKOFF) or (not came_up and failures > 1):
                 self._failure = f"the model server ended {failures} times in a row; its log is {self._log_path}: {self._last_words()}"
@@ -149,20 +181,22 @@ class ModelServer:
 
     def _run_once(self) -> bool:
         """Run the server until it ends or stops answering; return whether it was ever ready."""
-        port, key = _free_port(), secrets.token_urlsafe(24)
-        endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", key, _SERVED_NAME)
-        self._process = self._spawn(port, key)
+        port, key, weights = _free_port(), secrets.token_urlsafe(24), self._weights
+        served = _ADAPTER_NAME if weights.adapter else _SERVED_NAME
+        endpoint = Endpoint(f"http://127.0.0.1:{port}/v1", key, served, weights.name, weights.asking)
+        self._process = self._spawn(weights, port, key)
         run_file = self._settings.run / f"{self._process.pid}.json"
         deadline = time.monotonic() + self._settings.vllm.start_timeout
         try:
             while not _healthy(endpoint):
-                if self._stopping.wait(0.5) or self._process.poll() is not None:
+                if self._stopping.wait(0.5) or self._replacing.is_set() or self._process.poll() is not None:
                     return False
                 if time.monotonic() > deadline:
                     log.error("model server not ready after %d s", self._settings.vllm.start_timeout)
                     return False
             _warm_up(endpoint)
-            _write_run_file(run_file, endpoint, self._weights.name)
+            _write_run_file(run_file, endpoint)
+            self._proven = weights
             self._set(State.READY, endpoint)
             self._watch(endpoint)
             return True
@@ -173,10 +207,12 @@ class ModelServer:
             self._kill()
 
     def _watch(self, endpoint: Endpoint) -> None:
-        """Return when the process has ended or has not been healthy for half a minute."""
+        """Return when the process has ended, is to serve something else, or has been unwell for half a minute."""
         process = self._process
         last_well = time.monotonic()
         while process is not None and not self._stopping.wait(0.5) and process.poll() is None:
+            if self._replacing.is_set():
+                return
             if time.monotonic() - last_well < 5:
                 continue
             if _healthy(endpoint):
@@ -185,11 +221,11 @@ class ModelServer:
                 log.warning("model server does not answer health checks")
                 return
 
-    def _spawn(self, port: int, key: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, weights: Weights, port: int, key: str) -> subprocess.Popen[bytes]:
         self._settings.logs.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "assistant.guard", *_command(self._weights, self._settings.vllm, port)],
+                [sys.executable, "-m", "assistant.guard", *_command(weights, self._settings.vllm, port)],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -228,11 +264,10 @@ def running_endpoints(run: Path, model: str) -> Iterator[Endpoint]:
     _forget_dead(run)
     for file in sorted(run.glob("*.json")):
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            endpoint = Endpoint(record["url"], record["api_key"], record["served_name"])
-        except (OSError, ValueError, KeyError):
+            endpoint = _ENDPOINT.validate_json(file.read_bytes())
+        except (OSError, ValidationError):
             continue
-        if record.get("model") == model and _healthy(endpoint):
+        if endpoint.weights == model and _healthy(endpoint):
             yield endpoint
 
 
@@ -249,6 +284,10 @@ def _command(weights: Weights, vllm: VllmSettings, port: int) -> list[str]:
     command += ["--served-model-name", _SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "bfloat16", "--max-model-len", str(vllm.max_model_len)]
     command += ["--max-num-seqs", str(vllm.max_num_seqs), "--disable-uvicorn-access-log"]
+    # probabilities among what is allowed, not among all tokens; and more of them than the 20 that are usual
+    command += ["--logprobs-mode", "processed_logprobs", "--max-logprobs", str(MOST_CHOICES)]
+    if weights.adapter:
+        command += ["--enable-lora", "--max-lora-rank", "64", "--lora-modules", f"{_ADAPTER_NAME}={weights.adapter}"]
     if vllm.eager:
         command.append("--enforce-eager")
     return command + shlex.split(vllm.extra_args)
@@ -259,12 +298,13 @@ def _environment(settings: Settings, key: str) -> dict[str, str]:
     # the key goes by the environment: arguments are readable by every user of the machine
     env |= {"VLLM_API_KEY": key, "VLLM_CACHE_ROOT": str(settings.vllm_cache), "VLLM_NO_USAGE_STATS": "1"}
     env |= {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": str(settings.vllm.kv_cache_gib)}
-    if _is_cpu_build():
+    if is_cpu_build():
         _tune_for_cpu(env, settings)
     return env
 
 
-def _is_cpu_build() -> bool:
+def is_cpu_build() -> bool:
+    """Whether the vLLM that is installed is the one for processors."""
     try:
         importlib.metadata.version("vllm-cpu")
     except importlib.metadata.PackageNotFoundError:
@@ -313,12 +353,11 @@ def _warm_up(endpoint: Endpoint) -> None:
         log.warning("warm-up request failed: %s", type(exc).__name__)
 
 
-def _write_run_file(path: Path, endpoint: Endpoint, model: str) -> None:
+def _write_run_file(path: Path, endpoint: Endpoint) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    record = {"url": endpoint.url, "api_key": endpoint.api_key, "served_name": endpoint.model, "model": model}
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(record, file)
+        file.write(_ENDPOINT.dump_json(endpoint).decode())
 
 
 def _prune_logs(folder: Path) -> None:

@@ -28,6 +28,9 @@ class ModelSettings:
     chat_url: str = _setting("", "URL of an OpenAI-compatible server (ending in /v1). When set, no vLLM is started.")
     chat_api_key: str = _setting("", "API key for chat_url.")
     chat_served_name: str = _setting("", "Model name to ask chat_url for; empty: the first one it lists.")
+    chat_prompts: str = _setting(
+        "few-shot", "How chat_url's model is asked: few-shot, or pointing-1 when it was tuned here."
+    )
     embedder: str = _setting(BUILTIN_EMBEDDER, "The embedding model: the built-in one, a folder, or a hub id.")
 
 
@@ -64,6 +67,18 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TriageSettings:
+    taxonomy: str = _setting("examples/taxonomy.yaml", "The tree of complaint categories, a YAML file.")
+    tickets: str = _setting(
+        "examples/tickets/train.jsonl", "Labelled tickets that new ones are compared with; empty: none."
+    )
+    threshold: float = _setting(
+        0.5, "Least probability of a category; below it a ticket stays at the parent, for a person.", 0, 1
+    )
+    at_once: int = _setting(16, "Tickets of a batch that are under way together.", 1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     host: str = _setting("127.0.0.1", "Address that the page is served on.")
     port: int = _setting(7860, "Port that the page is served on.", 1, 65535)
@@ -78,6 +93,7 @@ class Settings:
     vllm: VllmSettings = field(default_factory=VllmSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
+    triage: TriageSettings = field(default_factory=TriageSettings)
     web: WebSettings = field(default_factory=WebSettings)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +108,18 @@ class Settings:
     @property
     def model_cache(self) -> Path:
         return self.home / "models"
+
+    @property
+    def versions(self) -> Path:
+        return self.home / "versions"
+
+    @property
+    def training(self) -> Path:
+        return self.home / "training"
+
+    @property
+    def ticket_vectors(self) -> Path:
+        return self.home / "ticket-vectors"
 
     @property
     def vllm_cache(self) -> Path:
@@ -111,6 +139,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "vllm": VllmSettings,
     "ingest": IngestSettings,
     "answer": AnswerSettings,
+    "triage": TriageSettings,
     "web": WebSettings,
 }
 _SECRET = {"models.chat_api_key"}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from assistant.asking import UNTUNED, Asking
 from assistant.errors import ModelNotFound
 from index.checksums import sha256_of
 
@@ -34,10 +35,15 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights that can be loaded: the name they were asked for by, and the folder that holds them."""
+    """Weights that can be loaded: the name they were asked for by, and the folder that holds them.
+
+    `adapter` is a folder to be loaded beside them.
+    """
 
     name: str
     path: str
+    asking: Asking = UNTUNED
+    adapter: str = ""
 
 
 def resolve(name: str, cache: Path, progress: Progress = _silent) -> Weights:
@@ -88,7 +94,7 @@ def _builtin(cache: Path, progress: Progress) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     # one process converts, the others wait for it and find the result
     with FileLock(str(target) + ".lock"):
-        if _is_whole(target):
+        if is_whole(target):
             return target
         if target.exists():
             log.warning("converted weights in %s do not match their checksums; converting again", target)
@@ -98,7 +104,7 @@ def _builtin(cache: Path, progress: Progress) -> Path:
         work = Path(tempfile.mkdtemp(prefix=".converting-", dir=cache))
         try:
             _convert(source, work)
-            _write_checksums(work)
+            write_checksums(work)
             os.replace(work, target)
             progress(f"converted in {time.monotonic() - began:.0f} s")
         finally:
@@ -152,12 +158,14 @@ def _restore_digit_splitting(tokenizer: object) -> None:
     )
 
 
-def _write_checksums(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
+    """Record the SHA-256 of every file in a folder of weights, in the folder."""
     sums = {p.name: sha256_of(p) for p in sorted(folder.iterdir()) if p.is_file()}
     (folder / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
+    """Whether a folder of weights is there and every file is as it was recorded."""
     try:
         sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
         return all(sha256_of(folder / name) == want for name, want in sums.items())

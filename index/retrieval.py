@@ -14,7 +14,8 @@ from index.generation import Generation
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.quotables import quotables
-from index.words import Scores
+from index.vectors import VectorIndex
+from index.words import Scores, best_rows
 
 _POOL = 100  # candidates from each side
 _LINES_KEPT = 20_000  # vectors of lines that are asked for again and again; 30 MB at 384 dimensions
@@ -27,6 +28,15 @@ class Line:
 
     passage: Passage
     text: str
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row of an index found for a query: `score` ranks it, from 0 to 1; `cosine` can be compared between queries."""
+
+    row: int
+    score: float
     cosine: float
 
 
@@ -65,7 +75,8 @@ class Retriever:
         started = time.perf_counter()
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
-        hits = _blend(generation, vector, generation.words.scores(query), k)
+        found = blend(generation.index, vector, generation.words.scores(query), k)
+        hits = tuple(Hit(generation.passages[c.row], c.score, c.cosine) for c in found)
         searched = time.perf_counter()
         lines = self._lines(vector, hits[:read_lines_of])
         embedding = embedded - started + time.perf_counter() - searched
@@ -86,20 +97,23 @@ class Retriever:
         return tuple(sorted(lines, key=lambda line: -line.cosine))
 
 
-def _blend(generation: Generation, vector: Vectors, words: Scores, k: int) -> tuple[Hit, ...]:
-    """Min-max scaled cosine and BM25 scores of the candidates of either side, weighted and added."""
+def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int) -> list[Candidate]:
+    """The `k` best rows by min-max scaled cosine and BM25 score, weighted and added; best first.
+
+    `vector` is the query's, shape (dimension,); `words` are its BM25 scores, shape (n,). The candidates are the best
+    100 of either side, or the best `k` where that is more.
+    """
     pool = max(_POOL, k)
-    dense = dict(generation.index.search(vector, pool))
-    by_words = np.argsort(-words, kind="stable")[:pool]
-    rest = [int(row) for row in by_words if words[row] > 0 and int(row) not in dense]
-    cosines = generation.index.cosines(vector, rest)
+    dense = dict(index.search(vector, pool))
+    rest = [row for row in best_rows(words, pool) if row not in dense]
+    cosines = index.cosines(vector, rest)
     rows = np.asarray([*dense, *rest], dtype=np.int64)
     if rows.size == 0:
-        return ()
+        return []
     cosine = np.asarray([*dense.values(), *cosines], dtype=np.float32)
-    blend = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[rows])
-    best = np.argsort(-blend, kind="stable")[:k]
-    return tuple(Hit(generation.passages[rows[i]], float(blend[i]), float(cosine[i])) for i in best)
+    scores = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[rows])
+    best = np.argsort(-scores, kind="stable")[:k]
+    return [Candidate(int(rows[i]), float(scores[i]), float(cosine[i])) for i in best]
 
 
 def _scaled(scores: Scores) -> Scores:

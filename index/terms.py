@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 
 import Stemmer
@@ -54,3 +55,10 @@ def _stem(word: str) -> str:
     if stemmer is None:
         stemmer = _local.stemmer = Stemmer.Stemmer("english")
     return str(stemmer.stemWord(word))
+
+
+def overlap(left: str, right: str) -> float:
+    """How alike two texts are by their terms: the harmonic mean of precision and recall, from 0 to 1."""
+    a, b = Counter(terms(left)), Counter(terms(right))
+    common = sum((a & b).values())
+    return 2 * common / (sum(a.values()) + sum(b.values())) if common else 0.0

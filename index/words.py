@@ -72,3 +72,8 @@ class WordIndex:
         if not known:
             return np.zeros(len(self), dtype=np.float32)
         return np.asarray(self._model.get_scores(known), dtype=np.float32)
+
+
+def best_rows(scores: Scores, k: int) -> list[int]:
+    """The rows of the `k` highest scores above 0, best first; equal scores in the order of the rows."""
+    return [int(row) for row in np.argsort(-scores, kind="stable")[:k] if scores[row] > 0]

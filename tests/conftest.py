@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from assistant.weights import BUILTIN_CHAT, Weights, resolve
 from index.library import KnowledgeBase
 from ingest.refresh import Refresher
 from tests.doubles import WordHashEmbedder
@@ -109,6 +110,12 @@ class RunningAssistant:
         finally:
             self.process.kill()
             self._log.close()
+
+
+@pytest.fixture(scope="session")
+def builtin(request: pytest.FixtureRequest) -> Weights:
+    """The built-in chat model's weights, converted once; the running assistant uses the same ones."""
+    return resolve(BUILTIN_CHAT, request.config.cache.mkdir("switchboard-home") / "models")
 
 
 @pytest.fixture(scope="session")

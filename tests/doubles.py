@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import numpy as np
 
+from assistant.asking import UNTUNED, Asking
 from assistant.chat_model import Message
 from assistant.errors import ModelUnavailable
 from index.embedding import Advance, Vectors
 from index.terms import terms
 
 DIMENSION = 512
+Chooses = Callable[[Sequence[Message], Sequence[str]], Sequence[float]]
 
 
 class WordHashEmbedder:
@@ -43,17 +46,30 @@ class WordHashEmbedder:
 class ScriptedChatModel:
     """Says what it is told to say, in pieces of a few characters; remembers what it was asked.
 
-    A reply that is an exception is raised after half a sentence.
+    A reply that is an exception is raised after half a sentence. Without `chooses`, all choices are equally likely.
     """
 
-    def __init__(self, *replies: str | Exception, context_tokens: int = 4096) -> None:
+    def __init__(
+        self,
+        *replies: str | Exception,
+        context_tokens: int = 4096,
+        asking: Asking = UNTUNED,
+        chooses: Chooses = lambda _, choices: [1 / len(choices)] * len(choices),
+    ) -> None:
         self.name = "scripted"
+        self.asking = asking
+        self._chooses = chooses
         self.context_tokens = context_tokens
         self.asked: list[Sequence[Message]] = []
         self._replies = list(replies)
 
     def count_tokens(self, text: str) -> int:
         return len(text.split()) + len(text) // 40
+
+    async def choose(self, messages: Sequence[Message], choices: Sequence[str]) -> tuple[float, ...]:
+        self.asked.append(messages)
+        await asyncio.sleep(0)
+        return tuple(self._chooses(messages, choices))
 
     async def stream(
         self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()

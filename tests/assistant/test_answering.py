@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from assistant.answering import Answer, Answerer, Event, Finished, Found, Stated, refers_back, trusted_rewrite
+from assistant.asking import Asking, Judgement
 from assistant.errors import ModelUnavailable
 from assistant.prompts import Exchange
 from assistant.settings import AnswerSettings
@@ -157,3 +158,42 @@ def test_timings_add_up(filled: KnowledgeBase) -> None:
     times = ask(answerer(filled, ScriptedChatModel("The notice period is 30 days.")), "notice period").timings
     assert times.total == pytest.approx(times.rewrite + times.embed + times.generate + times.added)
     assert 0 <= times.search <= times.added
+
+
+EVEN = Asking("pointing-1", Judgement(retrieval=0.0, model=1.0, bias=0.0, threshold=0.5))
+
+
+def points_to(number: int, sure: float = 0.9):  # type: ignore[no-untyped-def]
+    """A tuned model that is that sure of one number among those it may choose."""
+
+    def choose(_: object, choices: list[str]) -> list[float]:
+        rest = (1 - sure) / (len(choices) - 1)
+        return [sure if c == str(number) else rest for c in choices]
+
+    return choose
+
+
+def test_a_tuned_model_points_before_it_writes(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel(" A replacement SIM costs €8.", asking=EVEN, chooses=points_to(1))
+    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
+    pointing, writing = model.asked
+    assert pointing[-1].content == "["
+    assert writing[-1].content == "[1]"
+    assert answer.text == "A replacement SIM costs €8. [1]"
+    assert answer.draft == "[1] A replacement SIM costs €8."
+    assert answer.sufficiency == pytest.approx(0.9)
+
+
+def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel(asking=EVEN, chooses=points_to(0))
+    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
+    assert answer.abstained
+    assert len(model.asked) == 1
+    assert answer.sufficiency == pytest.approx(0.1)
+
+
+def test_what_a_tuned_model_makes_up_is_taken_out_too(filled: KnowledgeBase) -> None:
+    draft = " A replacement SIM costs €8. [1] Delivery costs €99 by courier. [2] The notice period is 30 days."
+    model = ScriptedChatModel(draft, asking=EVEN, chooses=points_to(1))
+    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
+    assert [s.text for s in answer.sentences] == ["A replacement SIM costs €8.", "The notice period is 30 days."]

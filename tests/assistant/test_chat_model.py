@@ -73,7 +73,7 @@ def server() -> Iterator[Server]:
 
 
 def said(url: str) -> list[str]:
-    model = OpenAIChatModel("m", lambda: Endpoint(url, "k", "one"), 4096, estimate_tokens)
+    model = OpenAIChatModel(lambda: Endpoint(url, "k", "one", "m"), 4096, estimate_tokens)
 
     async def pieces() -> list[str]:
         return [p async for p in model.stream([Message("user", "hello")], 10)]
@@ -107,16 +107,16 @@ def test_nobody_there() -> None:
 
 
 def test_a_remote_server_is_asked_what_it_has(server: Server) -> None:
-    assert remote_endpoint(server.url + "/", "k", "") == (Endpoint(server.url, "k", "one"), 1234)
-    assert remote_endpoint(server.url, "k", "two") == (Endpoint(server.url, "k", "two"), 4096)
+    assert remote_endpoint(server.url + "/", "k", "", "few-shot") == (Endpoint(server.url, "k", "one", "one"), 1234)
+    assert remote_endpoint(server.url, "k", "two", "few-shot") == (Endpoint(server.url, "k", "two", "two"), 4096)
     with pytest.raises(ModelNotFound, match="it serves one, two"):
-        remote_endpoint(server.url, "k", "three")
+        remote_endpoint(server.url, "k", "three", "few-shot")
     with pytest.raises(AssistantError, match="chat_api_key"):
-        remote_endpoint(server.url, "wrong", "")
+        remote_endpoint(server.url, "wrong", "", "few-shot")
     with pytest.raises(ModelUnavailable, match="chat_url"):
-        remote_endpoint("http://127.0.0.1:9/v1", "k", "")
+        remote_endpoint("http://127.0.0.1:9/v1", "k", "", "few-shot")
     with pytest.raises(ModelUnavailable, match="chat_url"):
-        remote_endpoint("nonsense", "k", "")
+        remote_endpoint("nonsense", "k", "", "few-shot")
 
 
 @pytest.mark.parametrize("text", ["", "plain words", "€ 漫游 🙂 é", "9999999"])
