@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.answering import Answer, Answerer
-from eval.datasets import Question
-from eval.statistics import Estimate, estimate
+from assistant.questions import Question
+from assistant.statistics import Estimate, estimate
+from eval.text import token_f1
 from index.generation import Generation
 
 _AT_ONCE = 4
@@ -68,13 +68,6 @@ def score_answers(questions: Sequence[Question], answers: Sequence[Answer], gene
         added_seconds=statistics.median(a.timings.added for a in answers),
         total_seconds=statistics.median(a.timings.total for a in answers),
     )
-
-
-def token_f1(said: str, reference: str) -> float:
-    """Harmonic mean of token precision and recall, as in SQuAD (Rajpurkar et al., 2016), lower-cased."""
-    left, right = Counter(said.lower().split()), Counter(reference.lower().split())
-    common = sum((left & right).values())
-    return 2 * common / (sum(left.values()) + sum(right.values())) if common else 0.0
 
 
 def _said(answer: Answer) -> str:

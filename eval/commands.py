@@ -6,13 +6,18 @@ import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from eval.errors import EvaluationError
+from eval.trials import rag_vs_tuning, triage
+
+if TYPE_CHECKING:
+    from assistant.statistics import Estimate
 
 app = typer.Typer(help="Measure: retrieval, answers, abstention; with 95% intervals.", no_args_is_help=True)
 out, err = Console(), Console(stderr=True)
@@ -24,13 +29,30 @@ _EXAMPLES = Path("examples")
 
 
 @app.command(epilog="Example: switchboard eval retrieval --corpus examples --split test")
-def retrieval(corpus: Corpus = _EXAMPLES, split: SplitName = "test", as_json: AsJson = False) -> None:
-    """Share of questions whose gold passage is among the first k hits, and MRR@10."""
+def retrieval(
+    corpus: Annotated[
+        Path,
+        typer.Option(
+            help="Folder with questions.jsonl, whose documents must be in the knowledge base; "
+            "or with corpus.jsonl, queries_SPLIT.jsonl and qrels_SPLIT.tsv, which needs no knowledge base."
+        ),
+    ] = _EXAMPLES,
+    split: SplitName = "test",
+    as_json: AsJson = False,
+) -> None:
+    """How well the passages that answer are found: hits, recall@k, MRR@10, nDCG@10, seconds.
+
+    Over a corpus of its own, vectors alone, BM25 alone and the blend of both that Switchboard uses are compared.
+    """
     from assistant import settings
     from assistant.assembly import open_retriever
-    from eval.datasets import load_questions
+    from assistant.questions import load_questions
+    from eval.corpora import is_judged_corpus
     from eval.retrieval import score_retrieval
 
+    if is_judged_corpus(corpus):
+        _retrieval_in_corpus(corpus, _split(split), as_json)
+        return
     questions = load_questions(corpus, _split(split))
     retriever = open_retriever(settings.load())
     with Progress(console=err) as bars:
@@ -42,9 +64,51 @@ def retrieval(corpus: Corpus = _EXAMPLES, split: SplitName = "test", as_json: As
     for k, share in scores.hit_at.items():
         out.print(f"gold passage in first {k:2}: {share}", highlight=False, markup=False)
     out.print(f"MRR@10: {scores.mrr}", highlight=False, markup=False)
+    out.print(f"nDCG@10: {scores.ndcg}", highlight=False, markup=False)
+    for k, share in scores.recall_at.items():
+        out.print(f"recall@{k}: {share}", highlight=False, markup=False)
     for style, share in scores.by_style.items():
         out.print(f"  first 5, {style}: {share}", highlight=False, markup=False)
     out.print(f"{1000 * scores.seconds:.1f} ms a search", highlight=False)
+
+
+def _retrieval_in_corpus(folder: Path, split: str, as_json: bool) -> None:
+    from assistant import settings
+    from eval.corpora import embed_corpus, load_corpus
+    from eval.retrieval import score_corpus
+    from index.embedding import SentenceTransformerEmbedder
+    from index.words import WordIndex
+
+    values = settings.load()
+    corpus = load_corpus(folder, split)
+    embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
+    texts = corpus.texts()
+    with Progress(console=err) as bars:
+        embedding = bars.add_task("embedding", total=len(texts))
+        searching = bars.add_task("searching", total=len(corpus.queries))
+        index = embed_corpus(texts, embedder, values.home / "eval-cache", lambda n: bars.advance(embedding, n))
+        scores = score_corpus(corpus, index, WordIndex.build(texts), embedder, lambda: bars.advance(searching))
+    if as_json:
+        print(json.dumps({"corpus": folder.name, "split": split, "embedder": embedder.name} | asdict(scores)))
+        return
+    out.print(
+        f"{folder.name}, {split}: {scores.queries} queries, {scores.documents} documents; {embedder.name}",
+        highlight=False,
+        markup=False,
+    )
+    table = Table("", *scores.ways, box=None)
+    rankings = [way.ranking for way in scores.ways.values()]
+    for k in rankings[0].recall_at:
+        table.add_row(f"recall@{k}", *(_interval(r.recall_at[k]) for r in rankings))
+    table.add_row("MRR@10", *(_interval(r.mrr) for r in rankings))
+    table.add_row("nDCG@10", *(_interval(r.ndcg) for r in rankings))
+    table.add_row("ms to search", *(f"{1000 * way.search_seconds:.1f}" for way in scores.ways.values()))
+    out.print(table)
+    out.print(f"{1000 * scores.embed_seconds:.1f} ms to embed a query, which bm25 has no need of", highlight=False)
+
+
+def _interval(value: Estimate) -> str:
+    return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
 
 @app.command(epilog="Example: switchboard eval answers --split test --limit 50 -o answers.jsonl")
@@ -62,8 +126,8 @@ def answers(
     """Ask the questions: declined when unanswerable, answered when answerable, citations that hold, seconds."""
     from assistant import settings
     from assistant.assembly import open_answerer, open_retriever, running_model
+    from assistant.questions import load_questions, spread
     from eval.answers import ask_all, score_answers
-    from eval.datasets import load_questions, spread
 
     questions = load_questions(corpus, _split(split))
     if limit:
@@ -103,26 +167,31 @@ def answers(
     )
 
 
+app.command("rag-vs-tuning", epilog="Example: switchboard eval rag-vs-tuning -o report.html")(rag_vs_tuning)
+app.command(epilog="Example: switchboard eval triage --tickets tickets.csv --limit 500")(triage)
+
+
 @app.command(epilog="Example: switchboard eval sufficiency --fit")
 def sufficiency(
     corpus: Corpus = _EXAMPLES,
-    fit: Annotated[bool, typer.Option("--fit", help="Fit again on train and dev, and keep the result.")] = False,
+    fit: Annotated[bool, typer.Option("--fit", help="Fit again on train, and keep the result.")] = False,
     split: SplitName = "test",
     as_json: AsJson = False,
 ) -> None:
     """How well it is judged whether the passages hold an answer."""
     from assistant import settings
     from assistant.assembly import open_retriever
+    from assistant.questions import load_questions
     from assistant.sufficiency import load
-    from eval.datasets import load_questions
     from eval.sufficiency import fit as fit_model
     from eval.sufficiency import save, score
 
     values = settings.load()
     retriever = open_retriever(values)
     if fit:
-        seen = [*load_questions(corpus, "train"), *load_questions(corpus, "dev")]
-        note = f"{len(seen)} train and dev questions of {corpus.name}; embedder {values.models.embedder}"
+        # dev is left for the judgement that weighs this one against a tuned model's own
+        seen = load_questions(corpus, "train")
+        note = f"{len(seen)} train questions of {corpus.name}; embedder {values.models.embedder}"
         save(fit_model(retriever, seen, values.answer, note))
     model = load()
     scores = score(model, retriever, load_questions(corpus, _split(split)), values.answer)

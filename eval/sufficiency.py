@@ -14,10 +14,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from assistant.questions import Question
 from assistant.settings import AnswerSettings
+from assistant.statistics import Estimate, estimate
 from assistant.sufficiency import FEATURES, MODEL_FILE, Rarity, SufficiencyModel, features
-from eval.datasets import Question
-from eval.statistics import Estimate, estimate
 from index.retrieval import Retriever
 
 _DECLINED = 0.9  # share of unanswerable questions that the threshold must decline

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from assistant.errors import DatasetError
+from assistant.questions import Gold, Question, load_questions, spread
+from assistant.statistics import estimate
 from assistant.sufficiency import Rarity, features, load
-from eval.answers import token_f1
-from eval.datasets import Gold, Question, load_questions, spread
 from eval.errors import EvaluationError
 from eval.retrieval import score_retrieval
-from eval.statistics import estimate
+from eval.text import exact_match, token_f1
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.retrieval import Retriever
@@ -53,8 +54,15 @@ def test_the_rank_of_the_gold_passage() -> None:
 
 def test_token_f1() -> None:
     assert token_f1("the fee is €8", "The fee is €8") == 1
-    assert token_f1("a b", "b c") == pytest.approx(0.5)
-    assert token_f1("a", "b") == 0
+    assert token_f1("x b", "b c") == pytest.approx(0.5)
+    assert token_f1("x", "y") == 0
+    assert token_f1("", "y") == 0
+
+
+def test_words_are_compared_as_squad_does() -> None:
+    assert token_f1("The “fee” is €8. [1]", "fee is – an €8") == 1
+    assert exact_match("It costs the €8 [1, 2].", "it costs €8")
+    assert not exact_match("€8 it costs", "it costs €8")
 
 
 def test_an_estimate_holds_its_mean() -> None:
@@ -82,7 +90,7 @@ def test_questions_about_documents_that_are_not_there(filled: KnowledgeBase, emb
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "questions.jsonl").write_text('{"id": "x"}\n')
-    with pytest.raises(EvaluationError, match="line 1"):
+    with pytest.raises(DatasetError, match="line 1"):
         load_questions(tmp_path)
 
 

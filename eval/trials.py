@@ -1,0 +1,221 @@
+"""The commands that put models to the test: `switchboard eval rag-vs-tuning` and `switchboard eval triage`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from assistant import settings as configuration
+from eval.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from assistant.triage.classification import Classifier
+    from assistant.triage.tickets import LabelledTicket
+    from eval.comparison import ArmScores
+    from eval.records import Arm
+    from eval.triage import Judged
+
+out, err = Console(), Console(stderr=True)
+_EXAMPLES = Path("examples")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
+
+
+def rag_vs_tuning(
+    corpus: Annotated[
+        Path, typer.Option(help="Folder with questions.jsonl; its documents must be in the knowledge base.")
+    ] = _EXAMPLES,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    limit: Annotated[
+        int, typer.Option(help="Ask only so many of each kind, spread evenly over the documents; 0: all.", min=0)
+    ] = 0,
+    version: Annotated[str, typer.Option(help="The tuned version; empty: the one in production.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The HTML report.", show_default="in the home folder")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does retrieval pay off, tuning, or both? Four arms answer the same questions.
+
+    Every answer is kept beside the report as it comes: a run that was stopped goes on where it was.
+    """
+    from assistant.assembly import base_weights, open_answerer, open_retriever, running_weights, with_adapter
+    from assistant.questions import load_questions, spread
+    from assistant.tuning.registry import Registry
+    from eval.arms import ask_alone, ask_with_retrieval
+    from eval.comparison import compare_arms, score_arms
+    from eval.records import RecordFile, RunSettings
+    from eval.report import write_report
+
+    values = configuration.load()
+    questions = load_questions(corpus, split)  # type: ignore[arg-type]
+    if limit:
+        kinds = ([q for q in questions if q.answerable], [q for q in questions if not q.answerable])
+        questions = [q for kind in kinds for q in spread(kind, limit)]
+    if not questions:
+        raise EvaluationError(f"{corpus} holds no questions of the split {split!r}")
+    base = base_weights(values, lambda _: None)
+    registry = Registry(values.versions)
+    tuned = registry.get(version) if version else registry.production(base)
+    if tuned is None:
+        raise EvaluationError("no tuned version is in production; train one, or name one with --version")
+    weights = with_adapter(base, tuned, values, lambda _: None)
+    retriever = open_retriever(values)
+    names: dict[Arm, str] = {"base": base.name, "base+retrieval": base.name}
+    names |= {"tuned": weights.name, "tuned+retrieval": weights.name}
+    settings = RunSettings(
+        questions=_digest([q.model_dump_json() for q in questions]),
+        models=names,
+        adapter=tuned.name,
+        generation=retriever.generation().id,
+        created=datetime.now(UTC),
+        options={key: str(value) for key, value in asdict(values.answer).items()},
+    )
+    report = output or values.home / "reports" / "rag-vs-tuning.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    began = datetime.now(UTC)
+    with RecordFile.open(report.with_suffix(".jsonl"), settings) as file, Progress(console=err) as bars:
+        task = bars.add_task("asking", total=4 * len(questions), completed=len(file.done()))
+        for served, alone, found in ((base, "base", "base+retrieval"), (weights, "tuned", "tuned+retrieval")):
+            wanted = {(arm, q.id) for arm in (alone, found) for q in questions}
+            if wanted <= file.done():
+                continue
+            with running_weights(values, served, lambda _: None) as model:
+                answerer = open_answerer(values, retriever, model)
+                asyncio.run(ask_alone(alone, model, questions, file, lambda: bars.advance(task)))  # type: ignore[arg-type]
+                asyncio.run(ask_with_retrieval(found, answerer, model, questions, file, lambda: bars.advance(task)))  # type: ignore[arg-type]
+        records = file.records()
+    scores, differences = score_arms(records), compare_arms(records)
+    write_report(report, settings, records, scores, differences)
+    minutes = (datetime.now(UTC) - began).total_seconds() / 60
+    if as_json:
+        arms = {arm: {m: asdict(e) for m, e in s.estimates.items()} for arm, s in scores.items()}
+        print(json.dumps({"report": str(report), "minutes": minutes, "arms": arms}))
+        return
+    _print_arms(scores)
+    for d in differences:
+        if d.measure == "f1":
+            out.print(f"token F1, {d.arm} less {d.against}: {d.estimate}", highlight=False, markup=False)
+    out.print(f"{minutes:.1f} minutes; report: {report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def triage(
+    tickets: Annotated[Path, typer.Option(help="Labelled tickets: JSONL, CSV with level columns, CLINC150's JSON.")],
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="The taxonomy that the labels are from; without it one is made of the labels.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Sort only so many, evenly spread; 0: all.", min=0)] = 0,
+    by: Annotated[str, typer.Option(help="Who decides: both, model or neighbours.")] = "both",
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy per level, F1, calibration and coverage on labelled tickets.
+
+    Labelled tickets of the train split beside the file serve as neighbours.
+    """
+    from assistant.assembly import running_model
+    from eval.triage import as_dict, lines, score_triage
+
+    values = configuration.load()
+    with _opened(values, tickets, taxonomy, limit, by) as (asked, classifier_for):
+        if by == "neighbours":
+            judged = asyncio.run(_judge(classifier_for(None), asked, values.triage.at_once))
+        else:
+            with running_model(values, lambda _: None) as model:
+                judged = asyncio.run(_judge(classifier_for(model), asked, values.triage.at_once))
+        scores = score_triage(judged, classifier_for(None).taxonomy.nodes.keys())
+    if as_json:
+        print(json.dumps(as_dict(scores)))
+        return
+    for line in lines(scores):
+        out.print(line, highlight=False, markup=False)
+
+
+@contextmanager
+def _opened(
+    values: configuration.Settings, tickets: Path, taxonomy: Path | None, limit: int, by: str
+) -> Iterator[tuple[Sequence[LabelledTicket], Callable[[object], Classifier]]]:
+    from assistant.triage.classification import Blend, Classifier
+    from assistant.triage.neighbours import Neighbours
+    from assistant.triage.taxonomy import Taxonomy
+    from assistant.triage.tickets import companion, read_tickets
+    from index.embedding import SentenceTransformerEmbedder
+
+    blends = {"both": Blend(), "model": Blend(1.0, 0.0), "neighbours": Blend(0.0, 1.0)}
+    if by not in blends:
+        raise EvaluationError(f"{by!r}: expected both, model or neighbours")
+    tree = Taxonomy.load(taxonomy) if taxonomy else None
+    ancestors = tree.path_ids if tree else None
+    asked = read_tickets(tickets, ancestors=ancestors)
+    beside = companion(tickets)
+    known = read_tickets(beside, ancestors=ancestors, split="train") if beside else []
+    known = [t for t in known if t.path]
+    if tree is None:
+        tree = Taxonomy.from_ids(tickets.parent.name, [t.path for t in (*known, *asked) if t.path])
+    if limit and limit < len(asked):
+        asked = [asked[i * len(asked) // limit] for i in range(limit)]
+    neighbours = None
+    if known:
+        embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
+        with Progress(console=err) as bars:
+            task = bars.add_task("embedding labelled tickets", total=len(known))
+            neighbours = Neighbours.open(known, embedder, values.ticket_vectors, lambda n: bars.advance(task, n))
+    elif by == "neighbours":
+        raise EvaluationError(f"there are no labelled tickets beside {tickets} to compare with")
+
+    def classifier(model: object) -> Classifier:
+        return Classifier(
+            model,  # type: ignore[arg-type]
+            tree,
+            neighbours,
+            threshold=values.triage.threshold,
+            blend=blends[by],
+        )
+
+    yield asked, classifier
+
+
+async def _judge(classifier: Classifier, tickets: Sequence[LabelledTicket], at_once: int) -> list[Judged]:
+    from eval.triage import Judged
+
+    places = asyncio.Semaphore(at_once)
+    with Progress(console=err) as bars:
+        task = bars.add_task("sorting", total=len(tickets))
+
+        async def one(ticket: LabelledTicket) -> Judged:
+            async with places:
+                near = await classifier.neighbours_of(ticket.text)
+                steps = await classifier.walk(ticket.text, near)
+            bars.advance(task)
+            return Judged(
+                true=ticket.path,
+                predicted=tuple(step.node.id for step in steps),
+                probabilities=tuple(step.path_probability for step in steps),
+                routed=not classifier.decide(steps).needs_review,
+            )
+
+        return list(await asyncio.gather(*(one(t) for t in tickets)))
+
+
+def _print_arms(scores: dict[Arm, ArmScores]) -> None:
+    from eval.comparison import MEASURES
+
+    table = Table("", *scores, box=None)
+    for name, measure in MEASURES.items():
+        cells = (s.estimates.get(name) for s in scores.values())
+        table.add_row(measure.label, *(f"{e.mean:.3f} [{e.low:.3f}, {e.high:.3f}]" if e else "–" for e in cells))
+    out.print(table)
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
