@@ -1,6 +1,8 @@
 # make run    set everything up, start the assistant on http://127.0.0.1:7860
 # make test   set everything up, run the checks and the tests
 # make check  format, lint, types, import layers
+# make train  train the adapter that is shipped, from examples/ alone (under 90 minutes on two cores)
+# make bench  print the figures: retrieval, abstention, answers, triage
 # Variables: PYTHON (3.11 or newer), EXTRA_INDEX (a further package index, for example PyTorch's own for CPU builds),
 #            BUILD=gpu (vLLM for NVIDIA cards instead of the one for processors), ARGS (for make run: --port 8080)
 PYTHON ?= python3
@@ -12,7 +14,7 @@ INDEX := $(if $(EXTRA_INDEX),--extra-index-url $(EXTRA_INDEX))
 READY := $(VENV)/ready-$(BUILD)
 SHELL := /bin/bash
 
-.PHONY: run test check setup browser kb bench clean
+.PHONY: run test check setup browser kb train bench clean
 .DEFAULT_GOAL := run
 
 run: kb
@@ -30,10 +32,14 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+train: kb
+	$(BIN)/switchboard train sft --config examples/sft.toml
+
 bench: kb
 	$(BIN)/switchboard eval retrieval --corpus examples --split test
 	$(BIN)/switchboard eval sufficiency --corpus examples --split test
 	$(BIN)/switchboard eval answers --corpus examples --split test --limit 40
+	$(BIN)/switchboard eval triage --tickets examples/tickets/test.jsonl --taxonomy examples/taxonomy.yaml --limit 400
 
 setup: $(READY)
 

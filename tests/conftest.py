@@ -15,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from assistant.assembly import production_weights
+from assistant.settings import load as load_settings
 from assistant.weights import BUILTIN_CHAT, Weights, resolve
 from index.library import KnowledgeBase
 from ingest.refresh import Refresher
@@ -91,6 +93,10 @@ class RunningAssistant:
             return str(httpx.get(f"{self.url}/api/health", timeout=5).json().get("model", ""))
         except httpx.HTTPError:
             return ""
+
+    def served(self) -> str:
+        """The name of what is served: the built-in model with the version in production."""
+        return production_weights(load_settings({"SWITCHBOARD_HOME": str(self.home)}), lambda _: None).name
 
     def wait_ready(self, seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds

@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from assistant.serving import running_endpoints
-from assistant.weights import BUILTIN_CHAT
 from tests.conftest import RunningAssistant
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
@@ -124,7 +123,7 @@ def test_bad_requests_are_refused_in_words(assistant: RunningAssistant) -> None:
 
 
 def test_the_model_server_cannot_be_used_without_its_key(assistant: RunningAssistant) -> None:
-    endpoint = next(running_endpoints(assistant.home / "run", BUILTIN_CHAT))
+    endpoint = next(running_endpoints(assistant.home / "run", assistant.served()))
     assert httpx.get(f"{endpoint.url}/models", timeout=10).status_code == 401
 
 
