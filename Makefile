@@ -40,6 +40,7 @@ bench: kb
 	$(BIN)/switchboard eval sufficiency --corpus examples --split test
 	$(BIN)/switchboard eval answers --corpus examples --split test --limit 40
 	$(BIN)/switchboard eval triage --tickets examples/tickets/test.jsonl --taxonomy examples/taxonomy.yaml --limit 400
+	$(BIN)/switchboard eval speed
 
 setup: $(READY)
 

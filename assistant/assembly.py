@@ -9,13 +9,14 @@ from pathlib import Path
 from assistant import sufficiency
 from assistant.answering import Answerer
 from assistant.chat_model import ChatModel, OpenAIChatModel, remote_endpoint, token_counter
+from assistant.errors import VersionError
 from assistant.serving import Endpoint, ModelServer, State, is_cpu_build, running_endpoints
 from assistant.settings import Settings
 from assistant.triage.classification import Classifier
 from assistant.triage.neighbours import Neighbours
 from assistant.triage.taxonomy import Taxonomy
 from assistant.triage.tickets import read_tickets
-from assistant.tuning.merging import beside, merged
+from assistant.tuning.merging import beside, merged, tuned_name
 from assistant.tuning.registry import Registry, Version
 from assistant.weights import Weights, resolve
 from index.embedding import SentenceTransformerEmbedder
@@ -58,7 +59,7 @@ class ChatService:
     """The configured chat model and, where we run it, the server behind it."""
 
     def __init__(
-        self, model: ChatModel, server: ModelServer | None, production: Callable[[], Weights] | None = None
+        self, model: ChatModel, server: ModelServer | None, production: Callable[[str], Weights] | None = None
     ) -> None:
         self.model = model
         self._server = server
@@ -76,14 +77,20 @@ class ChatService:
                 models.chat_url, models.chat_api_key, models.chat_served_name, models.chat_prompts
             )
             return cls(OpenAIChatModel(lambda: endpoint, context, token_counter(Path())), None)
-        weights = production_weights(settings, progress)
+        base = base_weights(settings, progress)
+        weights = _in_production(settings, base, progress)
         running = next(running_endpoints(settings.run, weights.name), None) if reuse else None
         if running is not None:
             return cls(_local_model(weights, settings, lambda: running), None)
         server = ModelServer(weights, settings)
-        return cls(
-            _local_model(weights, settings, server.endpoint), server, lambda: production_weights(settings, progress)
-        )
+
+        def production(served: str) -> Weights:
+            version = Registry(settings.versions).production(base)
+            # asked every few seconds: whole weights are only looked at when there is something new
+            same = served == (base.name if version is None else tuned_name(base, version))
+            return server.weights if same else _in_production(settings, base, progress)
+
+        return cls(_local_model(weights, settings, server.endpoint), server, production)
 
     @property
     def state(self) -> State:
@@ -107,7 +114,9 @@ class ChatService:
         """
         if self._server is None or self._production is None:
             return self.model.name
-        wanted = self._production()
+        wanted = self._production(self._server.weights.name)
+        if wanted == self._server.refused:
+            raise VersionError(f"{wanted.name} could not be served; look at the log, and roll back")
         if wanted != self._server.weights:
             self._server.replace(wanted)
         return wanted.name
@@ -139,7 +148,10 @@ def production_weights(settings: Settings, progress: Progress) -> Weights:
 
     Raises ModelNotFound, or VersionError when the adapter in production is missing or damaged.
     """
-    base = base_weights(settings, progress)
+    return _in_production(settings, base_weights(settings, progress), progress)
+
+
+def _in_production(settings: Settings, base: Weights, progress: Progress) -> Weights:
     version = Registry(settings.versions).production(base)
     return base if version is None else with_adapter(base, version, settings, progress)
 

@@ -83,6 +83,7 @@ class ModelServer:
         self._replacing = threading.Event()
         self._thread: threading.Thread | None = None
         self._proven: Weights | None = None
+        self.refused: Weights | None = None  # what was to be served last and did not come up
         self._log_path = settings.logs / f"vllm-{os.getpid()}-{secrets.token_hex(2)}.log"
         self._failure = ""
 
@@ -137,6 +138,7 @@ class ModelServer:
     def replace(self, weights: Weights) -> None:
         """Serve other weights from now on; if they do not come up, the ones that did are served again."""
         self._weights = weights
+        self.refused = None
         self._replacing.set()
 
     def stop(self) -> None:
@@ -167,7 +169,7 @@ class ModelServer:
                 continue
             if not ready and self._proven is not None and self._proven != self._weights:
                 log.error("%s did not come up; serving %s again", self._weights.name, self._proven.name)
-                self._weights = self._proven
+                self.refused, self._weights = self._weights, self._proven
                 continue
             failures = 0 if time.monotonic() - began > _STEADY and ready else failures + 1
             if failures > len(_BACKOFF) or (not came_up and failures > 1):

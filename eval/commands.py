@@ -14,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from eval.errors import EvaluationError
-from eval.trials import rag_vs_tuning, triage
+from eval.trials import rag_vs_tuning, speed, triage
 
 if TYPE_CHECKING:
     from assistant.statistics import Estimate
@@ -168,6 +168,7 @@ def answers(
 
 
 app.command("rag-vs-tuning", epilog="Example: switchboard eval rag-vs-tuning -o report.html")(rag_vs_tuning)
+app.command(epilog="Example: switchboard eval speed --repeats 3")(speed)
 app.command(epilog="Example: switchboard eval triage --tickets tickets.csv --limit 500")(triage)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -108,6 +109,36 @@ def rag_vs_tuning(
         if d.measure == "f1":
             out.print(f"token F1, {d.arm} less {d.against}: {d.estimate}", highlight=False, markup=False)
     out.print(f"{minutes:.1f} minutes; report: {report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def speed(
+    version: Annotated[str, typer.Option(help="The tuned version; empty: the one in production.")] = "",
+    repeats: Annotated[int, typer.Option(help="How often each is served and measured.", min=1)] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Output tokens a second of the base model and of a tuned version, each served in turn."""
+    from assistant.assembly import base_weights, with_adapter
+    from assistant.tuning.registry import Registry
+    from eval.speed import measure_alternately
+
+    values = configuration.load()
+    base = base_weights(values, lambda _: None)
+    registry = Registry(values.versions)
+    tuned = registry.get(version) if version else registry.production(base)
+    if tuned is None:
+        raise EvaluationError("no tuned version is in production; train one, or name one with --version")
+    rounds = measure_alternately(values, [base, with_adapter(base, tuned, values, lambda _: None)], repeats)
+    ratios = [(t.alone / b.alone, t.together / b.together) for b, t in rounds]
+    alone, together = (statistics.median(r) for r in zip(*ratios, strict=True))
+    if as_json:
+        print(json.dumps({"rounds": [[asdict(s) for s in r] for r in rounds], "alone": alone, "together": together}))
+        return
+    for pair in rounds:
+        for measured in pair:
+            out.print(
+                f"{measured.name}: {measured.alone:.1f} tokens/s alone, {measured.together:.1f} for eight at once"
+            )
+    out.print(f"tuned to base: {alone:.2f} alone, {together:.2f} for eight at once", highlight=False)
 
 
 def triage(

@@ -19,7 +19,9 @@ from assistant import settings as configuration
 from assistant.errors import AssistantError
 from index.errors import KnowledgeBaseError
 from ingest.errors import IngestError
+from ui import models, training
 from ui.terminal import StatusLine, TerminalProgress
+from ui.triage import triage
 
 app = typer.Typer(
     help="A customer-service assistant for telecom operators: answers from your documents, with citations.",
@@ -30,6 +32,9 @@ app = typer.Typer(
 )
 kb = typer.Typer(help="The knowledge base: refresh it, look at it, search it.", no_args_is_help=True)
 app.add_typer(kb, name="kb")
+app.add_typer(models.app, name="models")
+app.add_typer(training.app, name="train")
+app.command(epilog="Example: switchboard triage tickets.csv -o sorted.csv")(triage)
 # commands of packages that this one may not import, the evaluation harness among them
 for _extra in entry_points(group="switchboard.commands"):
     app.add_typer(_extra.load(), name=_extra.name)

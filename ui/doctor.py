@@ -66,7 +66,9 @@ def _embedder(settings: Settings) -> Check:
 def _chat_model(settings: Settings) -> Check:
     models = settings.models
     if models.chat_url:
-        endpoint, context = remote_endpoint(models.chat_url, models.chat_api_key, models.chat_served_name)
+        endpoint, context = remote_endpoint(
+            models.chat_url, models.chat_api_key, models.chat_served_name, models.chat_prompts
+        )
         return Check("chat model", True, f"{endpoint.model} at {endpoint.url}, {context} tokens of context")
     weights = resolve(models.chat, settings.model_cache)
     return Check("chat model", True, f"{weights.name} in {weights.path}")

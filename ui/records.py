@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pydantic import BaseModel
 
 from assistant.answering import Answer, Citation
+from assistant.triage.classification import Classification
 from index.passages import Hit
 from index.retrieval import Line
 
@@ -105,4 +106,55 @@ class AnswerRecord(BaseModel):
             timings={stage: round(seconds, 4) for stage, seconds in asdict(answer.timings).items()},
             model=answer.model,
             generation=answer.generation,
+        )
+
+
+class OptionRecord(BaseModel):
+    id: str
+    name: str
+    probability: float
+
+
+class LevelRecord(BaseModel):
+    """One level: `chosen` is false where the ticket stopped above it; `others` are the siblings, likeliest first."""
+
+    id: str
+    name: str
+    probability: float
+    path_probability: float
+    chosen: bool
+    others: list[OptionRecord]
+
+
+class ClassificationRecord(BaseModel):
+    """Where a ticket goes."""
+
+    label: str
+    path: list[str]
+    levels: list[LevelRecord]
+    queue: str
+    priority: str
+    needs_review: bool
+    reason: str
+
+    @classmethod
+    def of(cls, found: Classification) -> ClassificationRecord:
+        return cls(
+            label=found.path[-1].id if found.path else "",
+            path=[node.name for node in found.path],
+            levels=[
+                LevelRecord(
+                    id=step.node.id,
+                    name=step.node.name,
+                    probability=round(step.probability, 4),
+                    path_probability=round(step.path_probability, 4),
+                    chosen=level < len(found.path),
+                    others=[OptionRecord(id=n.id, name=n.name, probability=round(p, 4)) for n, p in step.others],
+                )
+                for level, step in enumerate(found.steps)
+            ],
+            queue=found.queue,
+            priority=found.priority,
+            needs_review=found.needs_review,
+            reason=found.reason,
         )

@@ -15,6 +15,7 @@ from assistant.settings import Settings
 from ui.terminal import console
 
 log = logging.getLogger(__name__)
+_FOLLOWING = 2.0  # seconds between looks at what is in production
 
 
 def run(settings: Settings, host: str, port: int) -> None:
@@ -31,9 +32,10 @@ def run(settings: Settings, host: str, port: int) -> None:
         retriever.search("ready", 1)
         from ui.web.page import build_app
 
-        app = build_app(open_answerer(settings, retriever, service.model), service, retriever)
+        app = build_app(settings, open_answerer(settings, retriever, service.model), service, retriever)
         _say(f"knowledge base: {generation.manifest.documents} documents, {generation.manifest.passages} passages")
         threading.Thread(target=_announce_model, args=(service, started), daemon=True).start()
+        threading.Thread(target=_follow_production, args=(service,), daemon=True).start()
         _say(f"Switchboard is on http://{host}:{port} (after {time.monotonic() - started:.0f} s; Ctrl-C stops it)")
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     finally:
@@ -55,6 +57,20 @@ def _announce_model(service: ChatService, started: float) -> None:
         _say(f"the model is not available: {exc}")
         return
     _say(f"the model is ready (after {time.monotonic() - started:.0f} s)")
+
+
+def _follow_production(service: ChatService) -> None:
+    """Serve another version as soon as one is promoted, here or by the command line."""
+    refused = ""
+    while True:
+        time.sleep(_FOLLOWING)
+        try:
+            service.follow_production()
+            refused = ""
+        except AssistantError as exc:
+            if str(exc) != refused:
+                refused = str(exc)
+                _say(f"{exc}; what was served before stays")
 
 
 def _check_port(host: str, port: int) -> None:

@@ -48,6 +48,17 @@ COMMANDS = [
     "eval retrieval",
     "eval answers",
     "eval sufficiency",
+    "eval rag-vs-tuning",
+    "eval triage",
+    "eval speed",
+    "train",
+    "train sft",
+    "models",
+    "models list",
+    "models show",
+    "models promote",
+    "models rollback",
+    "triage",
 ]
 
 
@@ -55,7 +66,7 @@ COMMANDS = [
 def test_every_command_explains_itself_and_those_that_do_something_by_an_example(command: str) -> None:
     done = switchboard(*command.split(), "--help")
     assert done.returncode == 0
-    groups = ("", "kb", "eval")
+    groups = ("", "kb", "eval", "train", "models")
     assert ("Example: switchboard" in done.stdout) is (command not in groups)
 
 

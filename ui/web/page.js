@@ -61,3 +61,11 @@ new MutationObserver((changes) => {
     if (last) box.scrollTop = box.scrollHeight;
   }
 }).observe(document.body, { childList: true, subtree: true, characterData: true });
+
+// Ctrl+Enter or Cmd+Enter in a ticket sorts it; Enter alone starts a new line there.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest("#sb-ticket")) {
+    event.preventDefault();
+    document.querySelector("#sb-sort")?.click();
+  }
+});
