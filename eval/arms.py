@@ -20,6 +20,20 @@ _MAX_TOKENS = 120
 _CLOSED_BOOK = "You are a telecom operator's assistant. Answer the question in one to three short sentences."
 
 
+async def ask_both(
+    arms: tuple[Arm, Arm],
+    answerer: Answerer,
+    model: ChatModel,
+    questions: Sequence[Question],
+    file: RecordFile,
+    advance: Callable[[], None] = lambda: None,
+) -> None:
+    """Ask a model alone for the first arm, with retrieval for the second."""
+    alone, found = arms
+    await ask_alone(alone, model, questions, file, advance)
+    await ask_with_retrieval(found, answerer, model, questions, file, advance)
+
+
 async def ask_with_retrieval(
     arm: Arm,
     answerer: Answerer,

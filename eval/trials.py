@@ -24,6 +24,7 @@ from eval.errors import EvaluationError
 if TYPE_CHECKING:
     from assistant.triage.classification import Classifier
     from assistant.triage.tickets import LabelledTicket
+    from assistant.weights import Weights
     from eval.comparison import ArmScores
     from eval.records import Arm
     from eval.triage import Judged
@@ -54,7 +55,7 @@ def rag_vs_tuning(
     from assistant.assembly import base_weights, open_answerer, open_retriever, running_weights, with_adapter
     from assistant.questions import load_questions, spread
     from assistant.tuning.registry import Registry
-    from eval.arms import ask_alone, ask_with_retrieval
+    from eval.arms import ask_both
     from eval.comparison import compare_arms, score_arms
     from eval.records import RecordFile, RunSettings
     from eval.report import write_report
@@ -88,14 +89,17 @@ def rag_vs_tuning(
     began = datetime.now(UTC)
     with RecordFile.open(report.with_suffix(".jsonl"), settings) as file, Progress(console=err) as bars:
         task = bars.add_task("asking", total=4 * len(questions), completed=len(file.done()))
-        for served, alone, found in ((base, "base", "base+retrieval"), (weights, "tuned", "tuned+retrieval")):
+        trials: tuple[tuple[Weights, Arm, Arm], ...] = (
+            (base, "base", "base+retrieval"),
+            (weights, "tuned", "tuned+retrieval"),
+        )
+        for served, alone, found in trials:
             wanted = {(arm, q.id) for arm in (alone, found) for q in questions}
             if wanted <= file.done():
                 continue
             with running_weights(values, served, lambda _: None) as model:
                 answerer = open_answerer(values, retriever, model)
-                asyncio.run(ask_alone(alone, model, questions, file, lambda: bars.advance(task)))  # type: ignore[arg-type]
-                asyncio.run(ask_with_retrieval(found, answerer, model, questions, file, lambda: bars.advance(task)))  # type: ignore[arg-type]
+                asyncio.run(ask_both((alone, found), answerer, model, questions, file, lambda: bars.advance(task)))
         records = file.records()
     scores, differences = score_arms(records), compare_arms(records)
     write_report(report, settings, records, scores, differences)

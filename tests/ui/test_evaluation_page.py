@@ -109,8 +109,8 @@ def test_the_newest_is_shown_and_another_can_be_chosen(page: Page, assistant: Ru
 
 def test_a_report_runs_in_a_sandbox_and_reaches_nothing(page: Page, assistant: RunningAssistant, reports: Path) -> None:
     write(reports, "report.html", "Report", 1_780_000_000)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    answered: list[str] = []
+    page.context.on("response", lambda response: answered.append(response.url))
     open_tab(page, assistant)
     expect(page.frame_locator("#sb-report").locator("#ran")).to_have_text("a script in null")
     expect(page.locator("h1").first).to_have_text("Switchboard")
@@ -119,7 +119,8 @@ def test_a_report_runs_in_a_sandbox_and_reaches_nothing(page: Page, assistant: R
     opened = opening.value
     expect(opened.locator("#ran")).to_have_text("a script in null")
     assert opened.title() == "Report"
-    assert not [url for url in asked if url.endswith("/api/health")]
+    assert [url for url in answered if "/reports/report.html" in url]
+    assert not [url for url in answered if url.endswith("/api/health")]
 
 
 def test_a_report_can_be_saved(page: Page, assistant: RunningAssistant, reports: Path) -> None:

@@ -126,6 +126,7 @@ def build_knowledge(settings: Settings, retriever: Retriever, tab: gr.Tab) -> No
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             words = gr.Textbox(
+                value="",
                 label="Documents",
                 placeholder="Filter by words in names, titles, products, audiences, dates",
                 max_lines=1,
@@ -136,6 +137,7 @@ def build_knowledge(settings: Settings, retriever: Retriever, tab: gr.Tab) -> No
         with gr.Column(scale=2, min_width=300):
             with gr.Row(elem_classes="sb-together"):
                 query = gr.Textbox(
+                    value="",
                     label="Passages nearest to a text",
                     placeholder="A question, or words (Enter searches)",
                     max_lines=1,
