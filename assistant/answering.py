@@ -241,10 +241,9 @@ class Answerer:
                     if stated is not None:
                         yield stated
             quoted = not draft.sentences
-            if quoted or not prompts.pointing:
-                for line in nearest:
-                    if not draft.has_quoted(line):
-                        yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
+            for line in nearest:
+                if not draft.has_quoted(line):
+                    yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
         yield Finished(
             Answer(
                 question=question,

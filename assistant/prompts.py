@@ -104,10 +104,12 @@ def read_statements(prompts: Prompts, text: str, *, ended: bool) -> tuple[list[S
 
 def _pointed(text: str, ended: bool) -> tuple[list[Statement], str]:
     marks = list(_POINTER.finditer(text))
+    if not marks:
+        return [], "" if ended else text
     ends = [m.start() for m in marks[1:]] + [len(text)]
     parts = [Statement(text[m.end() : end].strip(), int(m.group(1))) for m, end in zip(marks, ends, strict=True)]
-    if ended or not parts:
-        return [s for s in parts if s.text], "" if ended else text
+    if ended:
+        return [s for s in parts if s.text], ""
     return [s for s in parts[:-1] if s.text], text[marks[-1].start() :]
 
 

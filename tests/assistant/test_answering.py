@@ -181,7 +181,7 @@ def test_a_tuned_model_points_before_it_writes(filled: KnowledgeBase) -> None:
     assert writing[-1].content == "[1]"
     assert answer.text == "A replacement SIM costs €8. [1]"
     assert answer.draft == "[1] A replacement SIM costs €8."
-    assert answer.sufficiency == pytest.approx(0.9)
+    assert answer.sufficiency == pytest.approx(1 - 0.1 / 3)
 
 
 def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: KnowledgeBase) -> None:
@@ -193,7 +193,7 @@ def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: Know
 
 
 def test_what_a_tuned_model_makes_up_is_taken_out_too(filled: KnowledgeBase) -> None:
-    draft = " A replacement SIM costs €8. [1] Delivery costs €99 by courier. [2] The notice period is 30 days."
+    draft = " A replacement SIM costs €8. [1] Delivery costs €99 by courier. [1] It is free when the SIM is faulty."
     model = ScriptedChatModel(draft, asking=EVEN, chooses=points_to(1))
     answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
-    assert [s.text for s in answer.sentences] == ["A replacement SIM costs €8.", "The notice period is 30 days."]
+    assert [s.text for s in answer.sentences] == ["A replacement SIM costs €8.", "It is free when the SIM is faulty."]

@@ -85,9 +85,14 @@ def test_statements_are_read_with_what_they_point_to(
     assert rest == ""
 
 
-@pytest.mark.parametrize("prompts", [TUNED, FEW_SHOT])
-def test_statements_come_one_by_one_as_the_text_grows(prompts: Prompts) -> None:
-    draft = "[2] It costs €8. [1] The price is €12.50 a month. [1] It ends."
+@pytest.mark.parametrize(
+    ("prompts", "draft"),
+    [
+        (TUNED, "[2] It costs €8. [1] The price is €12.50 a month. [1] It ends."),
+        (FEW_SHOT, "It costs €8 [2]. The price is €12.50 a month [1]. It ends."),
+    ],
+)
+def test_statements_come_one_by_one_as_the_text_grows(prompts: Prompts, draft: str) -> None:
     seen, pending = [], ""
     for character in draft:
         whole, pending = read_statements(prompts, pending + character, ended=False)
