@@ -13,25 +13,29 @@ from assistant.settings import load as load_settings
 from tests.conftest import RunningAssistant
 
 
-@pytest.mark.vllm
-@pytest.mark.parametrize(
-    ("said", "choices"),
-    [
-        ("", ["A", "B", "C", "D"]),
-        ("[", ["0", "1", "2", "3"]),
-        ("", ["Billing", "Broadband", "Broken phone", "Network"]),  # several share their first letters
-    ],
+CASES = (
+    ("", ["A", "B", "C", "D"]),
+    ("[", ["0", "1", "2", "3"]),
+    ("", ["Billing", "Broadband", "Broken phone", "Network"]),  # several share their first letters
 )
-def test_a_choice_has_the_models_own_probabilities(assistant: RunningAssistant, said: str, choices: list[str]) -> None:
+
+
+@pytest.mark.vllm
+@pytest.mark.timeout(600)
+def test_a_choice_has_the_models_own_probabilities(assistant: RunningAssistant) -> None:
     settings = load_settings({"SWITCHBOARD_HOME": str(assistant.home)})
     weights = production_weights(settings, lambda _: None)
     endpoint = next(running_endpoints(settings.run, assistant.served()))
     model = OpenAIChatModel(lambda: endpoint, 4096, estimate_tokens)
-    messages = [Message("user", "A. Billing\nB. Broadband\nC. Phones\nD. Network\nThe bill is wrong. Which is it?")]
-    messages += [Message("assistant", said)] if said else []
-    probabilities = asyncio.run(model.choose(messages, choices))
-    assert sum(probabilities) == pytest.approx(1, abs=1e-6)
-    assert list(probabilities) == pytest.approx(exhaustive(weights.path, messages, choices), abs=0.03)
+    ticket = Message("user", "A. Billing\nB. Broadband\nC. Phones\nD. Network\nThe bill is wrong. Which is it?")
+    asked = [([ticket, Message("assistant", said)] if said else [ticket], choices) for said, choices in CASES]
+
+    async def choose_all() -> list[tuple[float, ...]]:
+        return [await model.choose(messages, choices) for messages, choices in asked]
+
+    for (messages, choices), probabilities in zip(asked, asyncio.run(choose_all()), strict=True):
+        assert sum(probabilities) == pytest.approx(1, abs=1e-6)
+        assert list(probabilities) == pytest.approx(exhaustive(weights.path, messages, choices), abs=0.03)
 
 
 def exhaustive(weights: str, messages: list[Message], choices: list[str]) -> list[float]:
