@@ -12,7 +12,6 @@ from assistant.serving import running_endpoints
 from assistant.settings import load as load_settings
 from tests.conftest import RunningAssistant
 
-
 CASES = (
     ("", ["A", "B", "C", "D"]),
     ("[", ["0", "1", "2", "3"]),
