@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from assistant.assembly import production_weights
 from assistant.settings import load as load_settings
@@ -70,6 +71,20 @@ def filled(refresher: Refresher, documents: Path, knowledge_base: KnowledgeBase)
     """A knowledge base that holds DOCUMENTS."""
     refresher.refresh([documents])
     return knowledge_base
+
+
+# of a module, not of the session: while Playwright is open, asyncio.run works in no other test
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; `make test` installs it, and fails in continuous integration where it can't."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield launched
+        launched.close()
 
 
 class RunningAssistant:

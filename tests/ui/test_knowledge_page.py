@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,32 +11,21 @@ from pathlib import Path
 import httpx
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import EXAMPLES, RunningAssistant
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.browser,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
 ]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FILTER, QUERY = "#sb-kb-filter :is(input, textarea)", "#sb-kb-query :is(input, textarea)"
 REFRESHED = 120_000
 ZEBRA = (
     "---\nproduct: Zebra <b>net</b>\naudience: agent\n---\n# Zebra <img src=x onerror=window.hacked=1>\n\n"
     "## Stripes <script>window.hacked=1</script>\n\nThe zebra fee costs €77. [Pay](javascript:window.hacked=1)\n"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -20,25 +20,14 @@ from assistant.weights import Weights
 from index.checksums import sha256_of
 from tests.conftest import RunningAssistant
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.browser,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
 ]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PLACE = "model.layers.0.self_attn.q_proj"
 CURVE = '<svg xmlns="http://www.w3.org/2000/svg" width="70" height="40"><script>window.hacked=1</script><path d="M0 0h9"/></svg>'
 SERVED = 300_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 def open_tab(page: Page) -> None:
