@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from assistant.answering import Answer, Answerer
 from assistant.chat_model import ChatModel, Message
@@ -95,7 +95,7 @@ async def _each(
     arm: Arm,
     questions: Sequence[Question],
     file: RecordFile,
-    ask: Callable[[Question], object],
+    ask: Callable[[Question], Awaitable[Record]],
     advance: Callable[[], None],
 ) -> None:
     done = file.done()
@@ -103,7 +103,7 @@ async def _each(
 
     async def one(question: Question) -> None:
         async with places:
-            file.append(await ask(question))  # type: ignore[misc]
+            file.append(await ask(question))
             advance()
 
     await asyncio.gather(*(one(q) for q in questions if (arm, q.id) not in done))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from html import escape
@@ -17,8 +15,8 @@ from assistant.serving import State
 from index.errors import KnowledgeBaseError
 from index.retrieval import Retriever
 from ui.web.conversation import Phase, Turn, conversation_html, history, panel_html
+from ui.web.waiting import Patience
 
-_PATIENCE = 300.0  # seconds that a question waits for a model that is starting or restarting
 _AT_ONCE = 32
 EXAMPLES = (
     "What does the Week Pass for Zone 3 cost?",
@@ -43,33 +41,21 @@ class Chat:
             return
         earlier, turn = list(turns), Turn(len(turns) + 1, question.strip())
         yield [*earlier, turn]
-        deadline = time.monotonic() + _PATIENCE
+        patience = Patience(self._service, "Your question is kept and will be answered as soon as it is back.")
         while not turn.finished:
             try:
                 async for event in self._answerer.stream(turn.question, history(earlier)):
                     turn = turn.after(event)
                     yield [*earlier, turn]
             except ModelUnavailable as exc:
-                turn = self._interrupted(turn, exc, deadline)
+                phase, note = (Phase.FAILED, f"{exc}.") if patience.over else (Phase.WAITING, patience.note)
+                turn = replace(turn, phase=phase, note=note, sentences=(), citations=())
                 yield [*earlier, turn]
-                await self._until_ready(deadline)
+                if not turn.finished:
+                    await patience.until_ready()
             except (AssistantError, KnowledgeBaseError) as exc:
                 turn = replace(turn, phase=Phase.FAILED, note=f"{exc}.")
                 yield [*earlier, turn]
-
-    def _interrupted(self, turn: Turn, exc: ModelUnavailable, deadline: float) -> Turn:
-        gone = self._service.state in (State.FAILED, State.STOPPED)
-        if gone or time.monotonic() > deadline:
-            return replace(turn, phase=Phase.FAILED, note=f"{exc}.", sentences=(), citations=())
-        word = "starting" if self._service.state is State.STARTING else "restarting"
-        note = f"The model is {word}. Your question is kept and will be answered as soon as it is back."
-        return replace(turn, phase=Phase.WAITING, note=note, sentences=(), citations=())
-
-    async def _until_ready(self, deadline: float) -> None:
-        # a crash is noticed within a second; asking sooner would meet the same dead server
-        await asyncio.sleep(1.0)
-        while time.monotonic() < deadline and self._service.state in (State.STARTING, State.RESTARTING):
-            await asyncio.sleep(0.5)
 
     def status_html(self) -> str:
         """One line: is the model there, and what does the knowledge base hold."""
