@@ -27,6 +27,7 @@ _TOGETHER = 5  # questions that share their passages
 _MOST_LINES = 3
 _POOL = 8  # hits that distractors are taken from
 _ALONE = 0.5  # share of groups that are also shown without their passage
+_REMOVED = 0.5  # share of groups with lines taken out, where one of their questions is unanswerable as it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,15 @@ def _surroundings(group: Sequence[Target], found: Sequence[Passage], rng: random
     silent = [p for p in others if not any(find_support(line, [p]) for t in answers for line in t.lines)]
     rank = next((i for i, p in enumerate(found) if p.id == passage.id), rng.randrange(3))
     yield _conversations(group, _among(passage, silent, rank, rng), rng)
-    if answers:
+    if answers and (len(answers) == len(group) or rng.random() < _REMOVED):
         removed = frozenset(rng.choice(answers).lines)
         yield _conversations(group, _among(passage, silent, rank, rng), rng, removed)
     if silent and rng.random() < _ALONE:
-        yield _conversations(group, silent[: rng.randint(2, 4)], rng)
+        yield _conversations(group, silent[: rng.randint(3, 5)], rng)
 
 
 def _among(passage: Passage, others: Sequence[Passage], rank: int, rng: random.Random) -> list[Passage]:
-    shown = list(others[: rng.randint(1, 3)])
+    shown = list(others[: rng.randint(2, 4)])
     shown.insert(min(rank, len(shown)), passage)
     return shown
 

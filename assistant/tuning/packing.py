@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DECISION = 4.0  # weight of an answer's first tokens: they choose the passage, abstain, or name the category
 _DECIDING = 2
+_OPENING = 2.0  # weight of the tokens after them: they choose the line, what follows is copied
+_OPENS = 6
 _ROUND = 32  # tokens; few different lengths: kernels are prepared anew for each
 
 
@@ -99,9 +101,14 @@ def _tokenise(conversation: Sequence[Message], tokenizer: PreTrainedTokenizerBas
             stop -= 1  # the template's line break after the end of a turn is not the model's to write
         weights += [0.0] * (len(asked) - len(ids))
         said = stop - len(asked)
-        weights += [_DECISION if i < min(_DECIDING, said - 1) else 1.0 for i in range(said)]
+        weights += [_weight(i) for i in range(said - 1)] + [1.0] * min(said, 1)
         ids = answered[:stop]
     return ids, weights
+
+
+def _weight(place: int) -> float:
+    """What the token at a place of an answer counts for; the last, which ends the turn, counts 1 everywhere."""
+    return _DECISION if place < _DECIDING else _OPENING if place < _OPENS else 1.0
 
 
 def _render(tokenizer: PreTrainedTokenizerBase, turns: Sequence[dict[str, str]], open_answer: bool) -> list[int]:

@@ -116,12 +116,16 @@ class Registry:
         mine = [v for v in self.versions() if v.shipped and v.card.base == base.name]
         return mine[-1] if mine else None
 
+    def refuse_taken(self, name: str) -> None:
+        """Raises VersionError when a version of this name was added already."""
+        if (self._folder / name).exists() or name == BASE:
+            raise VersionError(f"there is a version {name!r} already; choose another name")
+
     def add(self, source: Path, card: Card) -> Version:
         """Copy a finished adapter here with its card. Raises VersionError when the name is taken."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.refuse_taken(card.version)
         target = self._folder / card.version
-        if target.exists() or card.version == BASE:
-            raise VersionError(f"there is a version {card.version!r} already; choose another name")
         work = Path(tempfile.mkdtemp(prefix=".adding-", dir=self._folder))
         try:
             for file in sorted(source.iterdir()):

@@ -50,12 +50,14 @@ _TAXONOMY, _TICKETS = "taxonomy.yaml", "tickets"
 
 
 class SftConfig(BaseModel, frozen=True):
-    """What to learn from and how. `tickets_per_leaf` 0 leaves triage out."""
+    """What to learn from and how. Questions are shown `rounds` times, each time in other surroundings, contrasts once;
+    `tickets_per_leaf` 0 leaves triage out."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = ""
-    tickets_per_leaf: int = 6
+    rounds: int = 2
+    tickets_per_leaf: int = 3
     recipe: Recipe = Recipe()
 
     @classmethod
@@ -105,11 +107,13 @@ class Sft:
     def run(self, registry: Registry, say: Callable[[str], None], step: Callable[[Step], None]) -> Version:
         """Train, measure on dev, write the card and add the version. An interrupted run is gone on with.
 
-        Raises TrainingError, DatasetError, and the knowledge base's errors.
+        Raises TrainingError, VersionError, DatasetError, and the knowledge base's errors.
         """
         from transformers import AutoTokenizer
 
         began = time.monotonic()
+        if self._config.name:
+            registry.refuse_taken(self._config.name)  # now, not after an hour
         tokenizer = AutoTokenizer.from_pretrained(self._base.path)
         self._work.mkdir(parents=True, exist_ok=True)
         say("preparing examples")
@@ -159,9 +163,10 @@ class Sft:
             questions = load_questions(self._folder, split)
             if not questions:
                 raise TrainingError(f"{self._folder / QUESTIONS} holds no {split} questions")
+            rounds = [questions] * (self._config.rounds if split == "train" else 1)
             if split == "train" and (self._folder / CONTRASTS).is_file():
-                questions += load_questions(self._folder, split, CONTRASTS)
-            parts = {"answers": answer_examples(questions, self._retriever, rng)}
+                rounds.append(load_questions(self._folder, split, CONTRASTS))
+            parts = {"answers": [e for asked in rounds for e in answer_examples(asked, self._retriever, rng)]}
             follow_ups = self._folder / _FOLLOW_UPS
             if follow_ups.is_file():
                 parts["rewrites"] = rewrite_examples(load_follow_ups(follow_ups, split))
@@ -204,7 +209,7 @@ class Sft:
             created=now.isoformat(timespec="seconds"),
             data=self._data,
             examples=prepared.counts,
-            settings={**asdict(self._config.recipe), "tickets_per_leaf": self._config.tickets_per_leaf},
+            settings=self._config.model_dump(exclude={"name", "recipe"}) | asdict(self._config.recipe),
             metrics=metrics,
             seconds=round(seconds),
             packages={name: importlib.metadata.version(name) for name in _PACKAGES},

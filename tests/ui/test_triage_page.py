@@ -93,7 +93,7 @@ def test_a_ticket_never_runs(page: Page) -> None:
 
 
 def test_a_file_is_sorted_and_downloaded(page: Page, tmp_path: Path) -> None:
-    source = tmp_path / "from the <b>shop</b>.csv"
+    source = tmp_path / "from the <b>shop.csv"
     with source.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerows(
