@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import ChatModel, Message
 from assistant.grounding import Support, find_support, without_marks
+from assistant.pointing import pick, point, score_lines
 from assistant.prompts import (
     OPENING,
     PROMPTS,
@@ -141,6 +142,15 @@ class _Stopwatch:
     first_token: float = 0.0
     generate: float = 0.0
 
+    @contextlib.contextmanager
+    def generating(self) -> Iterator[None]:
+        """Count the time inside as the model's; its first choice is its first token."""
+        began = time.perf_counter()
+        yield
+        taken = time.perf_counter() - began
+        self.first_token = self.first_token or taken
+        self.generate += taken
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -148,7 +158,6 @@ class _Draft:
 
     given: tuple[Passage, ...]
     retrieval: Retrieval
-    pointed: bool
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
 
@@ -163,8 +172,7 @@ class _Draft:
         if any(set(terms(bare)) <= set(terms(s.text)) for s in self.sentences):
             return None
         support = find_support(bare, self.given)
-        # a tuned model has chosen what is to the point; of what an untuned one says, much is beside it
-        if support is None or not (self.pointed or self._is_asked_for(support)):
+        if support is None or not self._is_asked_for(support):
             return None
         return self.keep(bare, support)
 
@@ -226,21 +234,29 @@ class Answerer:
         asking = self._model.asking
         prompts = PROMPTS[asking.prompts]
         given, messages = self._prompt(prompts, standalone, retrieval)
+        pointers: tuple[float, ...] = ()
         if given and prompts.pointing:
-            pointers = await self._point(messages, len(given), watch)
-            messages = [*messages, Message("assistant", f"{OPENING}{_most_likely(pointers)}]")]
+            with watch.generating():
+                pointers = await point(self._model, messages, len(given))
             probability = _judged(asking.judgement, probability, 1 - pointers[0])
-        draft = _Draft(given, retrieval, prompts.pointing)
+        draft = _Draft(given, retrieval)
         nearest = best_lines(retrieval.lines, given)
         written: list[str] = []
         quoted = False
         if given and probability >= self._threshold(asking):
-            async with contextlib.aclosing(self._statements(prompts, messages, written, watch)) as stream:
-                async for statement in stream:
-                    stated = draft.check(statement.text)
-                    if stated is not None:
-                        yield stated
-            quoted = not draft.sentences
+            if pointers:
+                with watch.generating():
+                    scored = await score_lines(self._model, messages, pointers, given, retrieval.lines)
+                chosen = pick(scored)
+                written += [f"{OPENING}{s.number}] {s.line.text}" for s in chosen]
+                nearest = [s.line for s in chosen] or nearest
+            else:
+                async with contextlib.aclosing(self._statements(prompts, messages, written, watch)) as stream:
+                    async for statement in stream:
+                        stated = draft.check(statement.text)
+                        if stated is not None:
+                            yield stated
+                quoted = not draft.sentences
             for line in nearest:
                 if not draft.has_quoted(line):
                     yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
@@ -253,7 +269,7 @@ class Answerer:
                 abstained=not draft.sentences,
                 quoted=quoted,
                 sufficiency=probability,
-                draft="".join(written),
+                draft=" ".join(written) if pointers else "".join(written),
                 closest=retrieval.hits,
                 nearest=tuple(nearest),
                 given=given,
@@ -271,20 +287,11 @@ class Answerer:
         messages, given = answer_messages(prompts, question, passages, budget, self._model.count_tokens)
         return given, messages
 
-    async def _point(self, messages: Sequence[Message], passages: int, watch: _Stopwatch) -> tuple[float, ...]:
-        """The model's probabilities that no passage answers, that the first does, the second, and so on."""
-        began = time.perf_counter()
-        choices = [str(n) for n in range(passages + 1)]
-        pointers = await self._model.choose([*messages, Message("assistant", OPENING)], choices)
-        watch.first_token = watch.generate = time.perf_counter() - began
-        return pointers
-
     async def _statements(
         self, prompts: Prompts, messages: Sequence[Message], written: list[str], watch: _Stopwatch
     ) -> AsyncGenerator[Statement, None]:
         """Whole statements as the model completes them; every piece is also added to `written`."""
-        pending = messages[-1].content if messages[-1].role == "assistant" else ""
-        written += [pending] if pending else []
+        pending = ""
         began = waiting = time.perf_counter()
         pieces = self._model.stream(messages, self._settings.max_tokens, stop=("\n\n", "Question:"))
         async with contextlib.aclosing(pieces) as stream:
@@ -330,11 +337,6 @@ def best_lines(lines: Sequence[Line], given: Sequence[Passage]) -> list[Line]:
     first = ordered.index(nearest.text)
     chosen = ordered[max(0, first - 1) : first + 2]
     return [next(li for li in lines if li.passage == nearest.passage and li.text == text) for text in chosen]
-
-
-def _most_likely(pointers: Sequence[float]) -> int:
-    """The number of the passage that is most likely to answer, should one do."""
-    return 1 + max(range(len(pointers) - 1), key=lambda i: pointers[i + 1])
 
 
 def _judged(judgement: Judgement | None, by_retrieval: float, by_model: float) -> float:

@@ -170,6 +170,7 @@ class OpenAIChatModel:
                 temperature=0,
                 timeout=_TIMEOUT,
                 max_retries=0,
+                http_async_client=httpx.AsyncClient(timeout=_TIMEOUT),  # LangChain's own is shared by all event loops
             )
         return self._clients[endpoint]
 

@@ -229,8 +229,7 @@ async def _judge(classifier: Classifier, tickets: Sequence[LabelledTicket], at_o
 
         async def one(ticket: LabelledTicket) -> Judged:
             async with places:
-                near = await classifier.neighbours_of(ticket.text)
-                steps = await classifier.walk(ticket.text, near)
+                steps = await classifier.walk(ticket.text, await classifier.precedents(ticket.text))
             bars.advance(task)
             return Judged(
                 true=ticket.path,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.chat_model import ChatModel, Message
-from assistant.triage.neighbours import Neighbour, Neighbours, votes
+from assistant.triage.neighbours import Neighbours, Precedents
 from assistant.triage.prompts import LETTERS, first_turn, next_turn
 from assistant.triage.taxonomy import Node, Priority, Taxonomy
 
@@ -83,15 +83,15 @@ class Classifier:
         """The path of one ticket. Raises ModelUnavailable."""
         if sum(c.isalnum() for c in text) < _LEAST_LETTERS:
             return self._unclear("there is hardly any text")
-        return self.decide(await self.walk(text, await self.neighbours_of(text)))
+        return self.decide(await self.walk(text, await self.precedents(text)))
 
-    async def neighbours_of(self, text: str) -> list[Neighbour]:
-        """Labelled tickets like this one, nearest first; none where there are none to compare with."""
-        return (await asyncio.to_thread(self._neighbours.nearest, [text]))[0] if self._neighbours else []
+    async def precedents(self, text: str) -> Precedents:
+        """What labelled tickets say of this one; nothing where there are none to compare with."""
+        return await asyncio.to_thread(self._neighbours.consult, text) if self._neighbours else Precedents()
 
-    async def walk(self, text: str, near: Sequence[Neighbour]) -> tuple[Step, ...]:
+    async def walk(self, text: str, told: Precedents) -> tuple[Step, ...]:
         """The likeliest branch at every level, down to a leaf."""
-        voted = votes(near)
+        voted = told.votes
         steps: list[Step] = []
         node: Node | None = None
         messages = None
@@ -99,12 +99,12 @@ class Classifier:
         so_far = 1.0
         while options := self._options(node, voted):
             if messages is None:
-                messages = first_turn(text, [n.ticket for n in near], self.taxonomy, options)
+                messages = first_turn(text, [n.ticket for n in told.near], self.taxonomy, options)
             else:
                 messages = next_turn(messages, letter, options)
             letters = LETTERS[: len(options)]
             own = await self._own(messages, letters)
-            blended = pool(own, [voted.get(o.id, 0.0) for o in options], self._blend if near else Blend(1.0, 0.0))
+            blended = pool(own, [voted.get(o.id, 0.0) for o in options], self._blend if voted else Blend(1.0, 0.0))
             order = sorted(range(len(options)), key=lambda i: -blended[i])
             best = order[0]
             node, letter = options[best], letters[best]

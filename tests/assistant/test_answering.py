@@ -163,25 +163,28 @@ def test_timings_add_up(filled: KnowledgeBase) -> None:
 EVEN = Asking("pointing-1", Judgement(retrieval=0.0, model=1.0, bias=0.0, threshold=0.5))
 
 
-def points_to(number: int, sure: float = 0.9):  # type: ignore[no-untyped-def]
-    """A tuned model that is that sure of one number among those it may choose."""
+def points_to(number: int, words: str = "", sure: float = 0.9):  # type: ignore[no-untyped-def]
+    """A tuned model that is that sure of one passage, and of the line that begins with some words."""
 
     def choose(_: object, choices: list[str]) -> list[float]:
-        rest = (1 - sure) / (len(choices) - 1)
-        return [sure if c == str(number) else rest for c in choices]
+        meant = [c == str(number) or bool(words and c.startswith(f" {words}")) for c in choices]
+        if not any(meant):
+            return [1 / len(choices)] * len(choices)
+        most = sure if choices[0].isdigit() else 0.99999
+        rest = (1 - most) / (len(choices) - 1)
+        return [most if m else rest for m in meant]
 
     return choose
 
 
-def test_a_tuned_model_points_before_it_writes(filled: KnowledgeBase) -> None:
-    model = ScriptedChatModel(" A replacement SIM costs €8.", asking=EVEN, chooses=points_to(1))
+def test_a_tuned_model_points_to_a_passage_and_then_to_a_line(filled: KnowledgeBase) -> None:
+    model = ScriptedChatModel(asking=EVEN, chooses=points_to(1, "It"))
     answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
-    pointing, writing = model.asked
-    assert pointing[-1].content == "["
-    assert writing[-1].content == "[1]"
-    assert answer.text == "A replacement SIM costs €8. [1]"
-    assert answer.draft == "[1] A replacement SIM costs €8."
-    assert answer.sufficiency == pytest.approx(1 - 0.1 / 3)
+    assert [m[-1].content for m in model.asked] == ["[", "[1]"]
+    assert "It is free when the SIM is faulty." in [s.text for s in answer.sentences]
+    assert answer.draft.startswith("[1] ")
+    assert answer.sufficiency == pytest.approx(1 - 0.1 / 5)
+    assert all(s.text in c.passage.text for s, c in zip(answer.sentences, answer.citations, strict=True))
 
 
 def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: KnowledgeBase) -> None:
@@ -190,10 +193,3 @@ def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: Know
     assert answer.abstained
     assert len(model.asked) == 1
     assert answer.sufficiency == pytest.approx(0.1)
-
-
-def test_what_a_tuned_model_makes_up_is_taken_out_too(filled: KnowledgeBase) -> None:
-    draft = " A replacement SIM costs €8. [1] Delivery costs €99 by courier. [1] It is free when the SIM is faulty."
-    model = ScriptedChatModel(draft, asking=EVEN, chooses=points_to(1))
-    answer = ask(answerer(filled, model), "What does a replacement SIM cost?")
-    assert [s.text for s in answer.sentences] == ["A replacement SIM costs €8.", "It is free when the SIM is faulty."]

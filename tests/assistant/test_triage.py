@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from assistant.chat_model import Message
 from assistant.errors import DatasetError
 from assistant.triage.classification import UNSORTED, Blend, Classifier, pool
-from assistant.triage.neighbours import Neighbours, votes
+from assistant.triage.neighbours import Neighbours
 from assistant.triage.prompts import LETTERS, shortened
 from assistant.triage.taxonomy import Taxonomy
 from assistant.triage.tickets import LabelledTicket
@@ -120,7 +120,7 @@ def test_votes_weigh_near_tickets_more_and_sum_to_one_a_level() -> None:
     tickets = [
         LabelledTicket(str(i), t, p) for i, (t, p) in enumerate([("a b c", ("x", "x1")), ("a q r s", ("y", "y1"))])
     ]
-    voted = votes(Neighbours.of(tickets, WordHashEmbedder()).nearest(["a b c"])[0])
+    voted = Neighbours.of(tickets, WordHashEmbedder()).consult("a b c").votes
     assert voted["x"] > 0.99
     assert voted["x"] + voted["y"] == pytest.approx(1)
     assert voted["x1"] == voted["x"]

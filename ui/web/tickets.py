@@ -57,7 +57,7 @@ class SharedClassifier:
             self._embedded = 0
             classifier = self._opener(self._advance)
             # loads the embedder here and once, not in every thread of the first batch
-            asyncio.run(classifier.neighbours_of("ready"))
+            asyncio.run(classifier.precedents("ready"))
             self._classifier = classifier
 
     def _advance(self, more: int) -> None:
