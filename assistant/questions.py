@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from assistant.errors import DatasetError
+from assistant.jsonl import read_rows
 from index.passages import Hit, Passage
 
 Split = Literal["train", "dev", "test"]
@@ -61,18 +61,7 @@ CONTRASTS = (
 
 def load_questions(folder: Path, split: Split | None = None, name: str = QUESTIONS) -> list[Question]:
     """Read a file of questions in a folder. Raises DatasetError naming the line that is wrong."""
-    path = folder / name
-    questions: list[Question] = []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    questions.append(Question.model_validate_json(line))
-                except ValidationError as exc:
-                    raise DatasetError(f"{path}, line {number}: {exc.errors()[0]['msg']}") from exc
-    except OSError as exc:
-        raise DatasetError(f"{path}: {exc.strerror}; name a folder that holds {name}") from exc
-    return [q for q in questions if split is None or q.split == split]
+    return [q for q in read_rows(folder / name, Question) if split is None or q.split == split]
 
 
 def spread(questions: Sequence[Question], limit: int) -> list[Question]:

@@ -105,9 +105,11 @@ class SentenceTransformerEmbedder:
         return len(self._model.tokenizer.tokenize(text)) + 2  # [CLS] and [SEP]
 
     def embed(self, texts: Sequence[str], advance: Advance = _ignore) -> Vectors:
+        # neighbours of one length share a batch, so that little of it is padding
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         parts: list[Vectors] = []
         for start in range(0, len(texts), _BATCH * 4):
-            batch = list(texts[start : start + _BATCH * 4])
+            batch = [texts[i] for i in order[start : start + _BATCH * 4]]
             parts.append(
                 self._model.encode(
                     batch, batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
@@ -116,7 +118,9 @@ class SentenceTransformerEmbedder:
             advance(len(batch))
         if not parts:
             return np.zeros((0, int(self._model.get_embedding_dimension() or 0)), dtype=np.float32)
-        return np.concatenate(parts)
+        vectors = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
+        vectors[order] = np.concatenate(parts)
+        return vectors
 
 
 def _has_gpu() -> bool:

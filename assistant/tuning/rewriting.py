@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from assistant.chat_model import Message
-from assistant.errors import DatasetError
+from assistant.jsonl import read_rows
 from assistant.prompts import TUNED, rewrite_request
 from assistant.tuning.answering import Conversations
 
@@ -27,17 +27,7 @@ class FollowUp(BaseModel, frozen=True):
 
 def load_follow_ups(path: Path, split: str) -> list[FollowUp]:
     """Read a JSONL file. Raises DatasetError naming the line that is wrong."""
-    found: list[FollowUp] = []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    found.append(FollowUp.model_validate_json(line))
-                except ValidationError as exc:
-                    raise DatasetError(f"{path}, line {number}: {exc.errors()[0]['msg']}") from exc
-    except OSError as exc:
-        raise DatasetError(f"{path}: {exc.strerror}") from exc
-    return [f for f in found if f.split == split]
+    return [f for f in read_rows(path, FollowUp) if f.split == split]
 
 
 def rewrite_examples(follow_ups: Sequence[FollowUp]) -> list[Conversations]:
