@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 120.0
 _STOPPED = "the model stopped while it was answering; it is being restarted, ask again"
+_RARE = 0.005  # a beginning less likely than this is not followed: "Pr" where the model says "Price" in one
 _NEVER = -1000.0  # log-probability; what a grammar forbids has one of minus infinity or nearly
 
 
@@ -121,6 +122,8 @@ class OpenAIChatModel:
         """Probability of each choice, of which `rests` are still to be said after the messages."""
         if len(choices) == 1:
             return {choices[0]: 1.0}
+        if said := _shared_words(rests):
+            messages, rests = _said(messages, said), tuple(r.removeprefix(said) for r in rests)
         mass = dict.fromkeys(choices, 0.0)
         shared: dict[str, float] = {}
         for token, probability in (await self._next_tokens(messages, rests)).items():
@@ -130,6 +133,8 @@ class OpenAIChatModel:
             elif meant:
                 shared[token] = probability
         for token, probability in shared.items():
+            if probability < _RARE:
+                continue
             going = [(c, r.removeprefix(token)) for c, r in zip(choices, rests, strict=True) if r.startswith(token)]
             below = await self._masses(
                 _said(messages, token), tuple(c for c, _ in going), tuple(rest for _, rest in going)
@@ -190,6 +195,19 @@ def _said(messages: Sequence[Message], more: str) -> list[Message]:
     if messages and messages[-1].role == "assistant":
         return [*messages[:-1], Message("assistant", messages[-1].content + more)]
     return [*messages, Message("assistant", more)]
+
+
+def _shared_words(texts: Sequence[str]) -> str:
+    """The whole words that all texts begin with; the space after them belongs to what follows."""
+    shared = common_start(texts)
+    return shared[: shared.rfind(" ")] if " " in shared[1:] else ""
+
+
+def common_start(texts: Sequence[str]) -> str:
+    """The characters that all texts begin with."""
+    first, last = min(texts), max(texts)
+    same = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[:same]
 
 
 @contextlib.contextmanager

@@ -10,9 +10,8 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
-from assistant.chat_model import ChatModel, Message
+from assistant.chat_model import ChatModel, Message, common_start
 from assistant.prompts import OPENING
 from index.passages import Passage
 from index.retrieval import Line
@@ -20,9 +19,9 @@ from index.retrieval import Line
 # these were chosen on the sample operator's dev questions
 _PASSAGES = 2  # that are read for lines: the ones the model points to most
 _LEAST = 0.1  # of the likeliest passage's probability; one below it is not read
-_COSINE = 8.0  # nats that a line's cosine of 1 is worth
+_COSINE = 16.0  # nats that a line's cosine of 1 is worth
 _NEAR = 1.0  # nats below the best: lines of its passage this near are said too
-_MOST = 3
+_MOST = 2
 _FLOOR = 1e-4  # probability
 
 
@@ -102,12 +101,7 @@ def beginnings(lines: Sequence[str]) -> list[str]:
         if any(o.startswith(line) for o in others):
             found.append("")
             continue
-        shared = max((_shared(line, o) for o in others), default=0)
+        shared = max((len(common_start([line, o])) for o in others), default=0)
         end = line.find(" ", shared + 1)
         found.append(" " + (line if end < 0 else line[:end]))
     return found
-
-
-def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with together."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

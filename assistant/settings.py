@@ -55,7 +55,7 @@ class IngestSettings:
 @dataclass(frozen=True, slots=True)
 class AnswerSettings:
     passages: int = _setting(5, "Passages retrieved for a question.", 1, 50)
-    prompt_passages: int = _setting(5, "Of those, how many the model is given.", 1, 20)
+    prompt_passages: int = _setting(3, "Of those, how many the model is given.", 1, 20)
     max_tokens: int = _setting(120, "Longest answer, in tokens.", 16)
     history_turns: int = _setting(4, "Earlier questions that a follow-up may refer to.", 0, 50)
     sufficiency: float = _setting(

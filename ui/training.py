@@ -14,14 +14,10 @@ app = typer.Typer(help="Tune the chat model on your own examples.", no_args_is_h
 out, err = Console(), Console(stderr=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `sft` a command of its own while it is the only one."""
-
-
 @app.command(epilog="Example: switchboard train sft --config examples/sft.toml")
 def sft(
     config: Annotated[Path | None, typer.Option(help="TOML file with the recipe; without it the defaults.")] = None,
+    name: Annotated[str, typer.Option(help="What to call the version; empty: after the time.")] = "",
     examples: Annotated[
         Path, typer.Option(help="Folder with questions.jsonl and, if wanted, followups.jsonl, taxonomy.yaml, tickets/.")
     ] = Path("examples"),
@@ -41,6 +37,7 @@ def sft(
     values = configuration.load()
     registry = Registry(values.versions)
     chosen = SftConfig.load(config) if config else SftConfig()
+    chosen = chosen.model_copy(update={"name": name}) if name else chosen
     with StatusLine() as line:
         base = base_weights(values, line.say)
         embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
@@ -58,6 +55,34 @@ def sft(
         out.print(f"{version.name} is in production")
     else:
         out.print(f"to serve it: switchboard models promote {version.name}", highlight=False)
+
+
+@app.command(epilog="Example: switchboard train judgement")
+def judgement(
+    version: Annotated[str, typer.Option(help="The version; empty: the one in production.")] = "",
+    examples: Annotated[Path, typer.Option(help="Folder with questions.jsonl.")] = Path("examples"),
+) -> None:
+    """Fit anew how far a tuned model's own word counts on whether a question can be answered.
+
+    Do it after a change of the passages in the prompt or of the judgement by retrieval: it needs no training.
+    """
+    from assistant.assembly import base_weights, open_retriever
+    from assistant.errors import VersionError
+    from assistant.tuning.registry import Registry
+    from assistant.tuning.sft import judge
+    from ui.models import print_card
+    from ui.terminal import StatusLine
+
+    values = configuration.load()
+    registry = Registry(values.versions)
+    with StatusLine() as line:
+        base = base_weights(values, line.say)
+        chosen = registry.get(version) if version else registry.production(base)
+        if chosen is None:
+            raise VersionError("no tuned version is in production; name one with --version")
+        line.say("measuring on dev")
+        judged = registry.judge_anew(chosen, *judge(base, chosen, examples, open_retriever(values), values.answer))
+    print_card(judged, production=not version)
 
 
 def _clock(seconds: float) -> str:

@@ -100,9 +100,10 @@ class Neighbours:
             pass
         made = cls.of(tickets, embedder, advance)
         cache.mkdir(parents=True, exist_ok=True)
-        for part, path in zip((made._index, made._sentence_index, made.probe), kept, strict=True):
+        saves = (made._index.save, made._sentence_index.save, made.probe.save)
+        for save, path in zip(saves, kept, strict=True):
             work = path.with_suffix(f".{os.getpid()}")
-            part.save(work)
+            save(work)
             os.replace(work, path)
         return made
 

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -117,8 +117,8 @@ class Registry:
         return mine[-1] if mine else None
 
     def refuse_taken(self, name: str) -> None:
-        """Raises VersionError when a version of this name was added already."""
-        if (self._folder / name).exists() or name == BASE:
+        """Raises VersionError when there is a version of this name, made here or shipped."""
+        if name in {BASE, *(v.name for v in self._read())} or (self._folder / name).exists():
             raise VersionError(f"there is a version {name!r} already; choose another name")
 
     def add(self, source: Path, card: Card) -> Version:
@@ -135,6 +135,14 @@ class Registry:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return Version(card, target, shipped=False)
+
+    def judge_anew(self, version: Version, asking: Asking, metrics: Mapping[str, Measured]) -> Version:
+        """Write another judgement, and what was measured with it, into a version's card."""
+        card = version.card.model_copy(update={"asking": asking, "metrics": {**version.card.metrics, **metrics}})
+        work = version.folder / f".{CARD}-{os.getpid()}"
+        work.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        os.replace(work, version.folder / CARD)
+        return replace(version, card=card)
 
     def promote(self, name: str, base: Weights) -> Version | None:
         """Put a version, or `base`, in production, after looking whether it is whole and made for these weights.

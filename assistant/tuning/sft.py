@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant import sufficiency
-from assistant.asking import Asking
+from assistant.asking import Asking, Judgement
 from assistant.errors import TrainingError
 from assistant.prompts import TUNED
 from assistant.questions import CONTRASTS, QUESTIONS, load_questions
-from assistant.settings import Settings
+from assistant.settings import AnswerSettings, Settings
 from assistant.triage.neighbours import Neighbours
 from assistant.triage.taxonomy import Taxonomy
 from assistant.triage.tickets import LabelledTicket, read_tickets
@@ -128,16 +128,7 @@ class Sft:
         say("measuring on dev")
         adapter = self._work / "adapter"
         model = _merged(self._base, adapter)
-        judgement, metrics = fit_judgement(
-            opinions(
-                model,
-                tokenizer,
-                load_questions(self._folder, "dev"),
-                self._retriever,
-                self._settings.answer,
-                sufficiency.load(),
-            )
-        )
+        judgement, metrics = _judged(model, tokenizer, self._folder, self._retriever, self._settings.answer)
         if neighbours is not None and taxonomy is not None:
             dev = random.Random(0).sample(tickets["dev"], min(_DEV_TICKETS, len(tickets["dev"])))
             metrics |= sorting_accuracy(model, tokenizer, dev, neighbours, taxonomy)
@@ -215,6 +206,27 @@ class Sft:
             packages={name: importlib.metadata.version(name) for name in _PACKAGES},
             checksums={f.name: sha256_of(f) for f in sorted(adapter.iterdir()) if f.is_file() and f.name != CARD},
         )
+
+
+def judge(
+    base: Weights, version: Version, folder: Path, retriever: Retriever, settings: AnswerSettings
+) -> tuple[Asking, dict[str, Measured]]:
+    """How far a version's word counts under the present settings, fitted on the dev questions of a folder.
+
+    Raises DatasetError and the knowledge base's errors.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    judgement, metrics = _judged(_merged(base, version.folder), tokenizer, folder, retriever, settings)
+    return Asking(version.card.asking.prompts, judgement), metrics
+
+
+def _judged(
+    model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path, retriever: Retriever, settings: AnswerSettings
+) -> tuple[Judgement, dict[str, Measured]]:
+    questions = load_questions(folder, "dev")
+    return fit_judgement(opinions(model, tokenizer, questions, retriever, settings, sufficiency.load()))
 
 
 def _merged(base: Weights, adapter: Path) -> Any:

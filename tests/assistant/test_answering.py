@@ -183,7 +183,7 @@ def test_a_tuned_model_points_to_a_passage_and_then_to_a_line(filled: KnowledgeB
     assert [m[-1].content for m in model.asked] == ["[", "[1]"]
     assert "It is free when the SIM is faulty." in [s.text for s in answer.sentences]
     assert answer.draft.startswith("[1] ")
-    assert answer.sufficiency == pytest.approx(1 - 0.1 / 5)
+    assert answer.sufficiency == pytest.approx(1 - 0.1 / 3)
     assert all(s.text in c.passage.text for s, c in zip(answer.sentences, answer.citations, strict=True))
 
 

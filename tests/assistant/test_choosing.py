@@ -16,6 +16,7 @@ CASES = (
     ("", ["A", "B", "C", "D"]),
     ("[", ["0", "1", "2", "3"]),
     ("", ["Billing", "Broadband", "Broken phone", "Network"]),  # several share their first letters
+    ("The", [" fault is in the bill, part A.", " fault is in the bill, part B.", " fault is in the network."]),
 )
 
 

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from assistant.asking import Asking, Judgement
 from assistant.errors import VersionError
 from assistant.tuning.merging import beside, merged
-from assistant.tuning.registry import BASE, Card, Measured, Registry, fingerprint
+from assistant.tuning.registry import BASE, Card, Measured, Registry, fingerprint, verify
 from assistant.weights import Weights
 from index.checksums import sha256_of
 
@@ -183,3 +183,24 @@ def test_a_name_is_given_once(registry: Registry, base: Weights, tmp_path: Path)
     for name in ("one", BASE):
         with pytest.raises(VersionError, match="already"):
             registry.add(folder, card(folder, base, name))
+
+
+def test_a_shipped_name_is_taken_too(registry: Registry, base: Weights, tmp_path: Path) -> None:
+    add(registry, base, tmp_path, "one")
+    other = Registry(tmp_path / "others", shipped=tmp_path / "versions")
+    assert [v.name for v in other.versions()] == ["one"]
+    with pytest.raises(VersionError, match="already"):
+        other.refuse_taken("one")
+    other.refuse_taken("two")
+
+
+def test_a_new_judgement_is_written_into_the_card(registry: Registry, base: Weights, tmp_path: Path) -> None:
+    add(registry, base, tmp_path, "one")
+    before = registry.get("one")
+    asking = Asking("pointing-1", Judgement(retrieval=0.25, model=0.5, bias=-1.0, threshold=0.625))
+    registry.judge_anew(before, asking, {"dev_auc_both": Measured.exactly(0.75)})
+    after = registry.get("one")
+    assert after.card.asking == asking
+    assert after.card.metrics == {**before.card.metrics, "dev_auc_both": Measured.exactly(0.75)}
+    assert after.card.checksums == before.card.checksums
+    verify(after, base)

@@ -53,6 +53,7 @@ COMMANDS = [
     "eval speed",
     "train",
     "train sft",
+    "train judgement",
     "models",
     "models list",
     "models show",
