@@ -19,8 +19,9 @@ _LEAST_LETTERS = 8  # letters and digits; what holds fewer says nothing
 class Blend:
     """How much the model and the neighbours count: exponents of a logarithmic opinion pool (Genest and Zidek, 1986)."""
 
-    model: float = 1.0
-    neighbours: float = 0.5
+    # chosen on the sample dev tickets, where the small model's word adds nothing to the labelled tickets' (fitted: 0.0)
+    model: float = 0.1
+    neighbours: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
