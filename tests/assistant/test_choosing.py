@@ -16,7 +16,6 @@ CASES = (
     ("", ["A", "B", "C", "D"]),
     ("[", ["0", "1", "2", "3"]),
     ("", ["Billing", "Broadband", "Broken phone", "Network"]),  # several share their first letters
-    ("The", [" fault is in the bill, part A.", " fault is in the bill, part B.", " fault is in the network."]),
 )
 
 
@@ -31,11 +30,20 @@ def test_a_choice_has_the_models_own_probabilities(assistant: RunningAssistant) 
     asked = [([ticket, Message("assistant", said)] if said else [ticket], choices) for said, choices in CASES]
 
     async def choose_all() -> list[tuple[float, ...]]:
-        return [await model.choose(messages, choices) for messages, choices in asked]
+        long = (
+            [ticket, Message("assistant", "The")],
+            [" fault is in the bill.", " fault is in the net.", " fault is mine."],
+        )
+        short = [ticket, Message("assistant", "The fault is")], [" in the bill.", " in the net.", " mine."]
+        return [await model.choose(messages, choices) for messages, choices in (long, short, *asked)]
 
-    for (messages, choices), probabilities in zip(asked, asyncio.run(choose_all()), strict=True):
+    long, short, *found = asyncio.run(choose_all())
+    assert long == pytest.approx(short, abs=1e-6)  # what all choices share is as good as said
+    for (messages, choices), probabilities in zip(asked, found, strict=True):
         assert sum(probabilities) == pytest.approx(1, abs=1e-6)
-        assert list(probabilities) == pytest.approx(exhaustive(weights.path, messages, choices), abs=0.03)
+        assert list(probabilities) == pytest.approx(
+            exhaustive(weights.path, messages, choices), abs=0.08
+        )  # bfloat16 tells logits of 20 apart by an eighth
 
 
 def exhaustive(weights: str, messages: list[Message], choices: list[str]) -> list[float]:
