@@ -175,8 +175,6 @@ class Refresher:
             old = dict(zip(texts, before.index.vectors(), strict=True))
         new = list(dict.fromkeys(p.indexed_text for p in passages if p.indexed_text not in old))
         progress.stage("embedding", len(new))
-        # neighbours of one length share a batch, so that little of it is padding
-        new.sort(key=len)
         if new:
             old.update(zip(new, self._embedder.embed(new, progress.advance), strict=True))
         return np.stack([old[p.indexed_text] for p in passages]).astype(np.float32), len(new)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from assistant.answering import Answer, Answerer, Event, Finished, Found, Stated, refers_back, trusted_rewrite
 from assistant.asking import Asking, Judgement
+from assistant.chat_model import Message
 from assistant.errors import ModelUnavailable
 from assistant.prompts import Exchange
 from assistant.settings import AnswerSettings
 from assistant.sufficiency import FEATURES, SufficiencyModel
 from index.library import KnowledgeBase
 from index.retrieval import Retriever
-from tests.doubles import ScriptedChatModel, WordHashEmbedder
+from tests.doubles import Chooses, ScriptedChatModel, WordHashEmbedder
 
 ALWAYS = SufficiencyModel(
     features=FEATURES,
@@ -163,10 +165,10 @@ def test_timings_add_up(filled: KnowledgeBase) -> None:
 EVEN = Asking("pointing-1", Judgement(retrieval=0.0, model=1.0, bias=0.0, threshold=0.5))
 
 
-def points_to(number: int, words: str = "", sure: float = 0.9):  # type: ignore[no-untyped-def]
+def points_to(number: int, words: str = "", sure: float = 0.9) -> Chooses:
     """A tuned model that is that sure of one passage, and of the line that begins with some words."""
 
-    def choose(_: object, choices: list[str]) -> list[float]:
+    def choose(_: Sequence[Message], choices: Sequence[str]) -> Sequence[float]:
         meant = [c == str(number) or bool(words and c.startswith(f" {words}")) for c in choices]
         if not any(meant):
             return [1 / len(choices)] * len(choices)
