@@ -66,6 +66,7 @@ def train(
     torch.manual_seed(recipe.seed)
     base = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
     base.config.use_cache = False
+    base.name_or_path = weights.name  # PEFT writes it beside the adapter: a name, not where it lay on this machine
     layers = range(recipe.frozen_layers, base.config.num_hidden_layers)
     config = LoraConfig(
         r=recipe.rank,
