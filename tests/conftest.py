@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -124,6 +125,19 @@ class RunningAssistant:
         """The guard and everything of vLLM's below it."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[list[psutil.Process]]:
+        """The model's processes, stopped while the block lasts: answers come too fast to do anything meanwhile."""
+        held_up = [p for p in self.model_processes() if _is_vllm(" ".join(p.cmdline()).lower())]
+        for process in held_up:
+            process.suspend()
+        try:
+            yield held_up
+        finally:
+            for process in held_up:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
     def stop(self) -> None:
         self.process.terminate()
         try:
@@ -131,6 +145,10 @@ class RunningAssistant:
         finally:
             self.process.kill()
             self._log.close()
+
+
+def _is_vllm(command: str) -> bool:
+    return "vllm" in command and "guard" not in command
 
 
 @pytest.fixture(scope="session")

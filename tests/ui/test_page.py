@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -39,24 +37,6 @@ def page(browser: Browser, assistant: RunningAssistant) -> Iterator[Page]:
 def ask(page: Page, question: str) -> None:
     page.fill("#sb-question textarea", question)
     page.press("#sb-question textarea", "Enter")
-
-
-@contextlib.contextmanager
-def held(assistant: RunningAssistant) -> Iterator[list[psutil.Process]]:
-    """The model's processes, stopped while the block lasts: answers come too fast to do anything meanwhile."""
-    held_up = [p for p in assistant.model_processes() if _is_vllm(" ".join(p.cmdline()).lower())]
-    for process in held_up:
-        process.suspend()
-    try:
-        yield held_up
-    finally:
-        for process in held_up:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
-
-
-def _is_vllm(command: str) -> bool:
-    return "vllm" in command and "guard" not in command
 
 
 def answered(page: Page, turn: int = 1) -> None:
@@ -90,7 +70,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
 
 
 def test_stop_keeps_the_conversation_usable(page: Page, assistant: RunningAssistant) -> None:
-    with held(assistant):
+    with assistant.held():
         ask(page, "How do I move my eSIM to a new phone?")
         page.wait_for_selector("#turn-1 .sb-busy", timeout=ANSWER_SECONDS)
         page.click("#sb-stop")
@@ -203,7 +183,7 @@ def brightness(color: str) -> float:
 
 
 def test_a_killed_model_is_said_and_the_question_is_still_answered(page: Page, assistant: RunningAssistant) -> None:
-    with held(assistant) as processes:
+    with assistant.held() as processes:
         ask(page, "How do I move my eSIM to a new phone?")
         page.wait_for_selector("#turn-1 .sb-busy", timeout=ANSWER_SECONDS)
         processes[0].kill()
