@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import ChatModel, Message
 from assistant.grounding import Support, find_support, without_marks
-from assistant.pointing import pick, point, score_lines
+from assistant.pointing import Weighing, pick, point, score_lines
 from assistant.prompts import (
     OPENING,
     PROMPTS,
@@ -201,11 +201,17 @@ class Answerer:
     """Answers questions from a knowledge base with a chat model."""
 
     def __init__(
-        self, retriever: Retriever, model: ChatModel, sufficiency: SufficiencyModel, settings: AnswerSettings
+        self,
+        retriever: Retriever,
+        model: ChatModel,
+        sufficiency: SufficiencyModel,
+        weighing: Weighing,
+        settings: AnswerSettings,
     ) -> None:
         self._retriever = retriever
         self._model = model
         self._sufficiency = sufficiency
+        self._weighing = weighing
         self._settings = settings
 
     def _threshold(self, asking: Asking) -> float:
@@ -247,7 +253,7 @@ class Answerer:
             if pointers:
                 with watch.generating():
                     scored = await score_lines(self._model, messages, pointers, given, retrieval.lines)
-                chosen = pick(scored)
+                chosen = pick(scored, self._weighing)
                 written += [f"{OPENING}{s.number}] {s.line.text}" for s in chosen]
                 nearest = [s.line for s in chosen] or nearest
             else:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from assistant import sufficiency
+from assistant import pointing, sufficiency
 from assistant.answering import Answerer
 from assistant.chat_model import ChatModel, OpenAIChatModel, remote_endpoint, token_counter
 from assistant.errors import VersionError
@@ -35,7 +35,7 @@ def open_retriever(settings: Settings) -> Retriever:
 
 def open_answerer(settings: Settings, retriever: Retriever, model: ChatModel) -> Answerer:
     """The answerer over a retriever and a chat model."""
-    return Answerer(retriever, model, sufficiency.load(), settings.answer)
+    return Answerer(retriever, model, sufficiency.load(), pointing.load(), settings.answer)
 
 
 def open_classifier(

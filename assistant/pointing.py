@@ -1,7 +1,8 @@
 """How a tuned model answers: it points to a passage, then to lines of it, by constrained choice.
 
 What it says is a document's own words by construction. Each choice comes with the model's probability, so that its
-opinion can be weighed with the retriever's: the cosine of a line to the question.
+opinion can be weighed with the retriever's: the cosine of a line to the question. What a cosine is worth is fitted by
+`switchboard eval pointing` on questions with known answers and kept in `pointing.json` beside this module.
 """
 
 from __future__ import annotations
@@ -10,29 +11,51 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from assistant.chat_model import ChatModel, Message, common_start
+from assistant.errors import AssistantError
 from assistant.prompts import OPENING
 from index.passages import Passage
 from index.retrieval import Line
 
-# these were chosen on the sample operator's dev questions
+MODEL_FILE = Path(__file__).with_name("pointing.json")
 _PASSAGES = 2  # that are read for lines: the ones the model points to most
 _LEAST = 0.1  # of the likeliest passage's probability; one below it is not read
-_COSINE = 16.0  # nats that a line's cosine of 1 is worth
-_NEAR = 1.0  # nats below the best: lines of its passage this near are said too
-_MOST = 2
+_MOST = 2  # lines that are said
 _FLOOR = 1e-4  # probability
+
+
+class Weighing(BaseModel, frozen=True):
+    """What a line's `cosine` of 1 is worth beside the model's probability, and how `near` to the best line another one
+    of its passage must come to be said with it; both in nats."""
+
+    cosine: float
+    near: float
+    fitted_on: str
+
+    def score(self, probability: float, cosine: float) -> float:
+        """How much speaks for a line, in nats."""
+        return math.log(max(probability, _FLOOR)) + self.cosine * cosine
+
+
+def load(path: Path = MODEL_FILE) -> Weighing:
+    """Read what was fitted. Raises AssistantError when the file is missing or damaged."""
+    try:
+        return Weighing.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as exc:
+        raise AssistantError(f"{path} cannot be read; run: switchboard eval pointing --fit") from exc
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A line that may answer, the model's probability of it (passage and line together), and its score in nats."""
+    """A line that may answer, the number of its passage, and the model's probability of both together."""
 
     line: Line
     number: int
     probability: float
-    score: float
 
 
 async def point(model: ChatModel, messages: Sequence[Message], passages: int) -> tuple[float, ...]:
@@ -47,7 +70,7 @@ async def score_lines(
     given: Sequence[Passage],
     lines: Sequence[Line],
 ) -> list[Scored]:
-    """The lines of the passages that the model points to, best first. `messages` end with the question."""
+    """The lines of the passages that the model points to, likeliest first. `messages` end with the question."""
     own = pointers[1:]
     likely = sorted(range(len(given)), key=lambda i: -own[i])[:_PASSAGES]
     likely = [i for i in likely if own[i] >= _LEAST * own[likely[0]]]
@@ -60,24 +83,25 @@ async def score_lines(
     )
     total = sum(own) or 1.0
     found = [
-        _scored(line, i + 1, own[i] / total * share)
+        Scored(line, i + 1, own[i] / total * share)
         for i, own_lines, own_shares in zip(likely, of, shares, strict=True)
         for line, share in zip(own_lines, own_shares, strict=True)
     ]
-    return sorted(found, key=lambda s: -s.score)
+    return sorted(found, key=lambda s: -s.probability)
 
 
-def pick(scored: Sequence[Scored]) -> list[Scored]:
+def pick(scored: Sequence[Scored], weighing: Weighing) -> list[Scored]:
     """The best line and those of its passage that are nearly as good, in their passage's order."""
     if not scored:
         return []
-    best = scored[0]
-    near = [s for s in scored if s.number == best.number and s.score >= best.score - _NEAR][:_MOST]
-    return sorted(near, key=lambda s: best.line.passage.text.find(s.line.text))
 
+    def score(row: Scored) -> float:
+        return weighing.score(row.probability, row.line.cosine)
 
-def _scored(line: Line, number: int, probability: float) -> Scored:
-    return Scored(line, number, probability, math.log(max(probability, _FLOOR)) + _COSINE * line.cosine)
+    best = max(scored, key=score)
+    near = [s for s in scored if s.number == best.number and score(s) >= score(best) - weighing.near]
+    said = sorted(near, key=score, reverse=True)[:_MOST]
+    return sorted(said, key=lambda s: best.line.passage.text.find(s.line.text))
 
 
 async def _shares(model: ChatModel, messages: Sequence[Message], number: int, lines: Sequence[str]) -> list[float]:

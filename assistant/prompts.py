@@ -94,23 +94,22 @@ class Statement:
 
 
 def read_statements(prompts: Prompts, text: str, *, ended: bool) -> tuple[list[Statement], str]:
-    """The statements that are complete in what a model has written so far, and the rest of it."""
+    """The statements that are complete in what a model has written so far, and the rest of it.
+
+    What points is chosen, not written bit by bit: it is read as whole, whether `ended` or not.
+    """
     if prompts.pointing:
-        return _pointed(text, ended)
+        return _pointed(text), ""
     *whole, rest = sentences(text if ended else text + "\x00") or [""]
     whole, rest = ([*whole, rest], "") if ended else (whole, rest.removesuffix("\x00"))
     return [Statement(s, _first_number(s)) for s in whole if s], rest
 
 
-def _pointed(text: str, ended: bool) -> tuple[list[Statement], str]:
+def _pointed(text: str) -> list[Statement]:
     marks = list(_POINTER.finditer(text))
-    if not marks:
-        return [], "" if ended else text
     ends = [m.start() for m in marks[1:]] + [len(text)]
-    parts = [Statement(text[m.end() : end].strip(), int(m.group(1))) for m, end in zip(marks, ends, strict=True)]
-    if ended:
-        return [s for s in parts if s.text], ""
-    return [s for s in parts[:-1] if s.text], text[marks[-1].start() :]
+    parts = [Statement(text[m.end() : end].strip(), int(m.group(1))) for m, end in zip(marks, ends, strict=False)]
+    return [s for s in parts if s.text]
 
 
 def _first_number(sentence: str) -> int | None:

@@ -14,7 +14,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from eval.errors import EvaluationError
-from eval.trials import rag_vs_tuning, speed, triage
+from eval.triage_trials import hostile, triage
+from eval.trials import rag_vs_tuning, speed
 
 if TYPE_CHECKING:
     from assistant.statistics import Estimate
@@ -170,6 +171,7 @@ def answers(
 app.command("rag-vs-tuning", epilog="Example: switchboard eval rag-vs-tuning -o report.html")(rag_vs_tuning)
 app.command(epilog="Example: switchboard eval speed --repeats 3")(speed)
 app.command(epilog="Example: switchboard eval triage --tickets tickets.csv --limit 500")(triage)
+app.command(epilog="Example: switchboard eval hostile --count 1000")(hostile)
 
 
 @app.command(epilog="Example: switchboard eval sufficiency --fit")
@@ -204,6 +206,44 @@ def sufficiency(
     out.print(f"answerable let through: {scores.answered}", highlight=False, markup=False)
     for name, weight in zip(model.features, model.weights, strict=True):
         out.print(f"  {name:16} {weight:+.2f}", highlight=False)
+
+
+@app.command(epilog="Example: switchboard eval pointing --fit")
+def pointing(
+    corpus: Corpus = _EXAMPLES,
+    fit: Annotated[bool, typer.Option("--fit", help="Fit again on these questions, and keep the result.")] = False,
+    split: SplitName = "dev",
+    as_json: AsJson = False,
+) -> None:
+    """How well a tuned model picks the lines that answer, were every question answered; fitted on dev."""
+    from assistant import settings
+    from assistant.assembly import open_retriever, running_model
+    from assistant.pointing import load
+    from assistant.questions import load_questions
+    from eval.pointing import ask_for_lines, save, score
+    from eval.pointing import fit as fit_weighing
+
+    if fit and split == "test":
+        raise EvaluationError("nothing is fitted on test; leave --split away")
+    values = settings.load()
+    questions = [q for q in load_questions(corpus, _split(split)) if q.answerable]
+    if not questions:
+        raise EvaluationError(f"{corpus} holds no answerable questions of the split {split!r}")
+    with running_model(values, lambda _: None) as model, Progress(console=err) as bars:
+        task = bars.add_task("asking", total=len(questions))
+        note = f"{len(questions)} {split} questions of {corpus.name}, asked of {model.name}"
+        choices = asyncio.run(
+            ask_for_lines(open_retriever(values), model, questions, values.answer, lambda: bars.advance(task))
+        )
+    if fit:
+        save(fit_weighing(choices, note))
+    weighing = load()
+    f1 = score(choices, weighing)
+    if as_json:
+        print(json.dumps(weighing.model_dump() | {"token_f1": asdict(f1)}))
+        return
+    out.print(f"token F1, all answered: {f1}", highlight=False, markup=False)
+    out.print(f"a cosine of 1 is worth {weighing.cosine} nats; said too: lines {weighing.near} nats below the best")
 
 
 def _split(name: str) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
 from assistant.assembly import production_weights
@@ -23,6 +24,10 @@ from assistant.weights import BUILTIN_CHAT, Weights, resolve
 from index.library import KnowledgeBase
 from ingest.refresh import Refresher
 from tests.doubles import WordHashEmbedder
+
+# how long an example takes says nothing on a busy machine
+hypothesis_settings.register_profile("switchboard", deadline=None)
+hypothesis_settings.load_profile("switchboard")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DOCUMENTS = {

@@ -77,12 +77,13 @@ def judgement(
     registry = Registry(values.versions)
     with StatusLine() as line:
         base = base_weights(values, line.say)
-        chosen = registry.get(version) if version else registry.production(base)
+        serving = registry.production(base)
+        chosen = registry.get(version) if version else serving
         if chosen is None:
             raise VersionError("no tuned version is in production; name one with --version")
         line.say("measuring on dev")
         judged = registry.judge_anew(chosen, *judge(base, chosen, examples, open_retriever(values), values.answer))
-    print_card(judged, production=not version)
+    print_card(judged, production=serving is not None and serving.name == judged.name)
 
 
 def _clock(seconds: float) -> str:

@@ -136,9 +136,17 @@ class Registry:
             shutil.rmtree(work, ignore_errors=True)
         return Version(card, target, shipped=False)
 
-    def judge_anew(self, version: Version, asking: Asking, metrics: Mapping[str, Measured]) -> Version:
-        """Write another judgement, and what was measured with it, into a version's card."""
-        card = version.card.model_copy(update={"asking": asking, "metrics": {**version.card.metrics, **metrics}})
+    def judge_anew(
+        self, version: Version, asking: Asking, metrics: Mapping[str, Measured], judged_on: Mapping[str, str]
+    ) -> Version:
+        """Write another judgement, what was measured with it and the hashes of what on, into a version's card."""
+        card = version.card.model_copy(
+            update={
+                "asking": asking,
+                "metrics": {**version.card.metrics, **metrics},
+                "data": version.card.data | {f"{name} (judged on)": digest for name, digest in judged_on.items()},
+            }
+        )
         work = version.folder / f".{CARD}-{os.getpid()}"
         work.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
         os.replace(work, version.folder / CARD)

@@ -210,8 +210,9 @@ class Sft:
 
 def judge(
     base: Weights, version: Version, folder: Path, retriever: Retriever, settings: AnswerSettings
-) -> tuple[Asking, dict[str, Measured]]:
-    """How far a version's word counts under the present settings, fitted on the dev questions of a folder.
+) -> tuple[Asking, dict[str, Measured], dict[str, str]]:
+    """How far a version's word counts under the present settings, fitted on the dev questions of a folder; how well,
+    and the SHA-256 of their file.
 
     Raises DatasetError and the knowledge base's errors.
     """
@@ -219,7 +220,7 @@ def judge(
 
     tokenizer = AutoTokenizer.from_pretrained(base.path)
     judgement, metrics = _judged(_merged(base, version.folder), tokenizer, folder, retriever, settings)
-    return Asking(version.card.asking.prompts, judgement), metrics
+    return Asking(version.card.asking.prompts, judgement), metrics, {QUESTIONS: sha256_of(folder / QUESTIONS)}
 
 
 def _judged(

@@ -80,7 +80,10 @@ def train(
     padding = AutoTokenizer.from_pretrained(weights).pad_token_id or 0
     trainer = _trainer(model, examples, held_out, recipe, work, padding, report)
     trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
-    model.to(torch.bfloat16).save_pretrained(str(work / "adapter"), safe_serialization=True)
+    # without a look at the vocabulary, which is not trained: it would ask a hub for the base's
+    model.to(torch.bfloat16).save_pretrained(
+        str(work / "adapter"), safe_serialization=True, save_embedding_layers=False
+    )
     (work / "adapter" / "README.md").unlink(missing_ok=True)  # a form for a hub's page, empty
     return [row for row in trainer.state.log_history if "loss" in row or "eval_loss" in row]
 

@@ -12,6 +12,7 @@ from assistant.answering import Answer, Answerer, Event, Finished, Found, Stated
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import Message
 from assistant.errors import ModelUnavailable
+from assistant.pointing import Weighing
 from assistant.prompts import Exchange
 from assistant.settings import AnswerSettings
 from assistant.sufficiency import FEATURES, SufficiencyModel
@@ -38,6 +39,7 @@ def answerer(
         Retriever(kb, WordHashEmbedder()),
         model,
         sufficiency,
+        Weighing(cosine=16.0, near=1.0, fitted_on="a test"),
         replace(AnswerSettings(), **settings),  # type: ignore[arg-type]
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.chat_model import Message
-from assistant.pointing import Scored, beginnings, pick, score_lines
+from assistant.errors import AssistantError
+from assistant.pointing import Scored, Weighing, beginnings, load, pick, score_lines
 from index.passages import Passage
 from index.retrieval import Line
 from tests.doubles import ScriptedChatModel
@@ -40,6 +42,9 @@ def scored(lines: list[Line], given_passages: list[Passage], model: ScriptedChat
     return asyncio.run(score_lines(model, question, (0.1, 0.6, 0.3, 0.0), given_passages, lines))
 
 
+WEIGHING = Weighing(cosine=16.0, near=1.0, fitted_on="nothing")
+
+
 def test_the_models_word_and_the_cosine_both_count() -> None:
     one, two, three = passage(1, "Alpha one. Beta two."), passage(2, "Gamma three."), passage(3, "Delta four.")
     lines = [Line(one, "Alpha one.", 0.5), Line(one, "Beta two.", 0.5), Line(two, "Gamma three.", 0.5)]
@@ -49,16 +54,23 @@ def test_the_models_word_and_the_cosine_both_count() -> None:
     assert (best.line.text, best.number) == ("Beta two.", 1)
     assert best.probability == pytest.approx(0.6 / 0.9 * 0.8)
     assert [s.line.text for s in rest] == ["Gamma three.", "Alpha one."]  # the third passage was not pointed to
-    far = [Line(one, "Alpha one.", 0.9), *lines[1:]]
-    assert scored(far, [one, two, three], model)[0].line.text == "Alpha one."
+    assert [s.line.text for s in pick([best, *rest], WEIGHING)] == ["Beta two."]
+    far = scored([Line(one, "Alpha one.", 0.9), *lines[1:]], [one, two, three], model)
+    assert [s.line.text for s in pick(far, WEIGHING)] == ["Alpha one."]
 
 
 def test_lines_nearly_as_good_are_said_in_the_passages_order() -> None:
     one, two = passage(1, "First. Second. Third. Fourth."), passage(2, "Elsewhere.")
-    given_scores = {"Second.": 3.0, "Elsewhere.": 2.9, "First.": 2.5, "Fourth.": 0.0}
+    cosines = {"Second.": 0.9, "Elsewhere.": 0.89, "First.": 0.85, "Fourth.": 0.5}
     rows = [
-        Scored(Line(two if text == "Elsewhere." else one, text, 0.5), 2 if text == "Elsewhere." else 1, 0.1, score)
-        for text, score in given_scores.items()
+        Scored(Line(two if text == "Elsewhere." else one, text, cosine), 2 if text == "Elsewhere." else 1, 0.1)
+        for text, cosine in cosines.items()
     ]
-    assert [s.line.text for s in pick(rows)] == ["First.", "Second."]
-    assert pick([]) == []
+    assert [s.line.text for s in pick(rows, WEIGHING)] == ["First.", "Second."]
+    assert pick([], WEIGHING) == []
+
+
+def test_the_weighing_that_is_shipped_can_be_read_and_a_missing_one_says_what_to_do(tmp_path: Path) -> None:
+    assert load().score(1.0, 0.5) == pytest.approx(load().cosine * 0.5)
+    with pytest.raises(AssistantError, match="eval pointing --fit"):
+        load(tmp_path / "pointing.json")

@@ -85,18 +85,12 @@ def test_statements_are_read_with_what_they_point_to(
     assert rest == ""
 
 
-@pytest.mark.parametrize(
-    ("prompts", "draft"),
-    [
-        (TUNED, "[2] It costs €8. [1] The price is €12.50 a month. [1] It ends."),
-        (FEW_SHOT, "It costs €8 [2]. The price is €12.50 a month [1]. It ends."),
-    ],
-)
-def test_statements_come_one_by_one_as_the_text_grows(prompts: Prompts, draft: str) -> None:
+def test_statements_come_one_by_one_as_the_text_grows() -> None:
+    draft = "It costs €8 [2]. The price is €12.50 a month [1]. It ends."
     seen, pending = [], ""
     for character in draft:
-        whole, pending = read_statements(prompts, pending + character, ended=False)
+        whole, pending = read_statements(FEW_SHOT, pending + character, ended=False)
         seen += whole
-    seen += read_statements(prompts, pending, ended=True)[0]
-    assert [s.text for s in seen] == [s.text for s in read_statements(prompts, draft, ended=True)[0]]
+    seen += read_statements(FEW_SHOT, pending, ended=True)[0]
+    assert [s.text for s in seen] == [s.text for s in read_statements(FEW_SHOT, draft, ended=True)[0]]
     assert len(seen) == 3

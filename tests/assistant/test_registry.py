@@ -198,9 +198,10 @@ def test_a_new_judgement_is_written_into_the_card(registry: Registry, base: Weig
     add(registry, base, tmp_path, "one")
     before = registry.get("one")
     asking = Asking("pointing-1", Judgement(retrieval=0.25, model=0.5, bias=-1.0, threshold=0.625))
-    registry.judge_anew(before, asking, {"dev_auc_both": Measured.exactly(0.75)})
+    registry.judge_anew(before, asking, {"dev_auc_both": Measured.exactly(0.75)}, {"questions.jsonl": "a1b2"})
     after = registry.get("one")
     assert after.card.asking == asking
     assert after.card.metrics == {**before.card.metrics, "dev_auc_both": Measured.exactly(0.75)}
+    assert after.card.data == {**before.card.data, "questions.jsonl (judged on)": "a1b2"}
     assert after.card.checksums == before.card.checksums
     verify(after, base)

@@ -721,7 +721,7 @@ def healthy_files() -> dict[str, bytes]:
     return {".pdf": make_pdf(pdf), ".docx": make_docx(word), ".html": TestHtml.PAGE.encode()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     suffix=st.sampled_from([".pdf", ".docx", ".html"]),
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=8),

@@ -47,6 +47,8 @@ COMMANDS = [
     "eval",
     "eval retrieval",
     "eval answers",
+    "eval hostile",
+    "eval pointing",
     "eval sufficiency",
     "eval rag-vs-tuning",
     "eval triage",
