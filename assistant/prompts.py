@@ -187,4 +187,5 @@ def cut(text: str, limit: int, count: Count) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if count(text[:middle]) <= limit else (low, middle - 1)
     head = text[:low]
-    return head.rsplit(None, 1)[0] if " " in head else head
+    space = max((place for place, character in enumerate(head) if character.isspace()), default=0)
+    return head[:space].rstrip() or head

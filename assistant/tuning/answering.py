@@ -112,11 +112,11 @@ def _surroundings(group: Sequence[Target], found: Sequence[Passage], rng: random
         removed = frozenset(rng.choice(answers).lines)
         yield _conversations(group, _among(passage, silent, rank, rng), rng, removed)
     if silent and rng.random() < _ALONE:
-        yield _conversations(group, silent[: rng.randint(2, 4)], rng)
+        yield _conversations(group, silent[: rng.randint(3, 5)], rng)
 
 
 def _among(passage: Passage, others: Sequence[Passage], rank: int, rng: random.Random) -> list[Passage]:
-    shown = list(others[: rng.randint(1, 3)])
+    shown = list(others[: rng.randint(2, 4)])
     shown.insert(min(rank, len(shown)), passage)
     return shown
 
