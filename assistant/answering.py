@@ -239,7 +239,7 @@ class Answerer:
         probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
         asking = self._model.asking
         prompts = PROMPTS[asking.prompts]
-        given, messages = self._prompt(prompts, standalone, retrieval)
+        messages, given = prompt_over(self._model, prompts, standalone, retrieval, self._settings)
         pointers: tuple[float, ...] = ()
         if given and prompts.pointing:
             with watch.generating():
@@ -285,14 +285,6 @@ class Answerer:
             )
         )
 
-    def _prompt(
-        self, prompts: Prompts, question: str, retrieval: Retrieval
-    ) -> tuple[tuple[Passage, ...], list[Message]]:
-        passages = [h.passage for h in retrieval.hits[: self._settings.prompt_passages]]
-        budget = self._model.context_tokens - self._settings.max_tokens
-        messages, given = answer_messages(prompts, question, passages, budget, self._model.count_tokens)
-        return given, messages
-
     async def _statements(
         self, prompts: Prompts, messages: Sequence[Message], written: list[str], watch: _Stopwatch
     ) -> AsyncGenerator[Statement, None]:
@@ -330,6 +322,15 @@ class Answerer:
             rewritten = "".join([piece async for piece in stream]).strip()
         watch.rewrite = time.perf_counter() - began
         return trusted_rewrite(rewritten, question, recent)
+
+
+def prompt_over(
+    model: ChatModel, prompts: Prompts, question: str, retrieval: Retrieval, settings: AnswerSettings
+) -> tuple[list[Message], tuple[Passage, ...]]:
+    """What a model is asked about the first passages that were found, and those of them that there is room for."""
+    passages = [h.passage for h in retrieval.hits[: settings.prompt_passages]]
+    budget = model.context_tokens - settings.max_tokens
+    return answer_messages(prompts, question, passages, budget, model.count_tokens)
 
 
 def best_lines(lines: Sequence[Line], given: Sequence[Passage]) -> list[Line]:

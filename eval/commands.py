@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from eval.errors import EvaluationError
+from eval.terminal import AsJson, err, out
 from eval.triage_trials import hostile, triage
 from eval.trials import rag_vs_tuning, speed
 
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from assistant.statistics import Estimate
 
 app = typer.Typer(help="Measure: retrieval, answers, abstention; with 95% intervals.", no_args_is_help=True)
-out, err = Console(), Console(stderr=True)
 
 Corpus = Annotated[Path, typer.Option(help="Folder with questions.jsonl; its documents must be in the knowledge base.")]
 SplitName = Annotated[str, typer.Option(help="train, dev or test.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 _EXAMPLES = Path("examples")
 
 

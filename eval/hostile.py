@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from assistant.triage.classification import Classification, Classifier
@@ -34,7 +34,7 @@ class Withstood:
     tickets: int
     outside: tuple[str, ...] = ()
     wrong_sums: tuple[str, ...] = ()
-    failed: tuple[str, ...] = field(default=())
+    failed: tuple[str, ...] = ()
 
 
 def hostile_tickets(taxonomy: Taxonomy, count: int, seed: int = 0) -> list[str]:

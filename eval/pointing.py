@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.answering import prompt_over
 from assistant.chat_model import ChatModel
 from assistant.pointing import MODEL_FILE, Scored, Weighing, pick, point, score_lines
-from assistant.prompts import PROMPTS, answer_messages
+from assistant.prompts import PROMPTS
 from assistant.questions import Question
 from assistant.settings import AnswerSettings
 from assistant.statistics import Estimate, estimate
@@ -49,9 +50,7 @@ async def ask_for_lines(
             found = await asyncio.to_thread(
                 retriever.search, question.question, settings.passages, settings.prompt_passages
             )
-            shown = [h.passage for h in found.hits[: settings.prompt_passages]]
-            budget = model.context_tokens - settings.max_tokens
-            messages, given = answer_messages(prompts, question.question, shown, budget, model.count_tokens)
+            messages, given = prompt_over(model, prompts, question.question, found, settings)
             pointers = await point(model, messages, len(given))
             scored = await score_lines(model, messages, pointers, given, found.lines)
             advance()
@@ -63,12 +62,12 @@ async def ask_for_lines(
 def fit(choices: Sequence[Choice], note: str) -> Weighing:
     """The weighing with the best mean token F1; of equally good ones the smallest."""
     candidates = [Weighing(cosine=c, near=n, fitted_on=note) for c, n in itertools.product(_COSINES, _NEARS)]
-    return max(candidates, key=lambda w: score(choices, w).mean)
+    return max(candidates, key=lambda w: sum(_f1s(choices, w)))
 
 
 def score(choices: Sequence[Choice], weighing: Weighing) -> Estimate:
     """Token F1 of the picked lines against the references, were every question answered."""
-    return estimate([token_f1(_said(c, weighing), c.question.reference) for c in choices])
+    return estimate(_f1s(choices, weighing))
 
 
 def save(weighing: Weighing, path: Path = MODEL_FILE) -> None:
@@ -76,5 +75,6 @@ def save(weighing: Weighing, path: Path = MODEL_FILE) -> None:
     path.write_text(weighing.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def _said(choice: Choice, weighing: Weighing) -> str:
-    return " ".join(s.line.text for s in pick(choice.scored, weighing))
+def _f1s(choices: Sequence[Choice], weighing: Weighing) -> list[float]:
+    said = (" ".join(s.line.text for s in pick(c.scored, weighing)) for c in choices)
+    return [token_f1(text, c.question.reference) for text, c in zip(said, choices, strict=True)]

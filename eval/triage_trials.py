@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from assistant import settings as configuration
 from eval.errors import EvaluationError
+from eval.terminal import AsJson, err, out
 
 if TYPE_CHECKING:
+    from assistant.chat_model import ChatModel
     from assistant.triage.classification import Classifier
     from assistant.triage.tickets import LabelledTicket
     from eval.triage import Judged
-
-out, err = Console(), Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
 
 def triage(
@@ -43,13 +40,13 @@ def triage(
     from eval.triage import as_dict, lines, score_triage
 
     values = configuration.load()
-    with _opened(values, tickets, taxonomy, limit, by) as (asked, classifier_for):
-        if by == "neighbours":
-            judged = asyncio.run(_judge(classifier_for(None), asked, values.triage.at_once))
-        else:
-            with running_model(values, lambda _: None) as model:
-                judged = asyncio.run(_judge(classifier_for(model), asked, values.triage.at_once))
-        scores = score_triage(judged, classifier_for(None).taxonomy.nodes.keys())
+    asked, classifier_for = _opened(values, tickets, taxonomy, limit, by)
+    if by == "neighbours":
+        judged = asyncio.run(_judge(classifier_for(None), asked, values.triage.at_once))
+    else:
+        with running_model(values, lambda _: None) as model:
+            judged = asyncio.run(_judge(classifier_for(model), asked, values.triage.at_once))
+    scores = score_triage(judged, classifier_for(None).taxonomy.nodes.keys())
     if as_json:
         print(json.dumps(as_dict(scores)))
         return
@@ -93,10 +90,10 @@ def hostile(
         raise typer.Exit(1)
 
 
-@contextmanager
 def _opened(
     values: configuration.Settings, tickets: Path, taxonomy: Path | None, limit: int, by: str
-) -> Iterator[tuple[Sequence[LabelledTicket], Callable[[object], Classifier]]]:
+) -> tuple[Sequence[LabelledTicket], Callable[[ChatModel | None], Classifier]]:
+    """The tickets to sort, and what makes a classifier with a model or without one."""
     from assistant.triage.classification import Blend, Classifier
     from assistant.triage.neighbours import Neighbours
     from assistant.triage.taxonomy import Taxonomy
@@ -125,16 +122,10 @@ def _opened(
     elif by == "neighbours":
         raise EvaluationError(f"there are no labelled tickets beside {tickets} to compare with")
 
-    def classifier(model: object) -> Classifier:
-        return Classifier(
-            model,  # type: ignore[arg-type]
-            tree,
-            neighbours,
-            threshold=values.triage.threshold,
-            blend=blends[by],
-        )
+    def classifier(model: ChatModel | None) -> Classifier:
+        return Classifier(model, tree, neighbours, threshold=values.triage.threshold, blend=blends[by])
 
-    yield asked, classifier
+    return asked, classifier
 
 
 async def _judge(classifier: Classifier, tickets: Sequence[LabelledTicket], at_once: int) -> list[Judged]:

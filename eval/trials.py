@@ -13,21 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from assistant import settings as configuration
 from eval.errors import EvaluationError
+from eval.terminal import AsJson, err, out
 
 if TYPE_CHECKING:
     from assistant.weights import Weights
     from eval.comparison import ArmScores
     from eval.records import Arm
 
-out, err = Console(), Console(stderr=True)
 _EXAMPLES = Path("examples")
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
 
 def rag_vs_tuning(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from assistant.asking import Asking
+from assistant.chat_model import Message
 from assistant.pointing import Scored, Weighing, load
 from assistant.prompts import TUNED
 from assistant.questions import Question
@@ -65,9 +67,8 @@ def test_what_was_fitted_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_tuned_model_is_asked_for_passage_and_line(filled: KnowledgeBase) -> None:
-    def chooses(_: object, choices: object) -> list[float]:
-        options = list(choices)  # type: ignore[call-overload]
-        return [1.0 if o == "1" or o.startswith(" A") else 0.0 for o in options]
+    def chooses(_: Sequence[Message], choices: Sequence[str]) -> list[float]:
+        return [1.0 if c == "1" or c.startswith(" A") else 0.0 for c in choices]
 
     retriever = Retriever(filled, WordHashEmbedder())
     asked = question("A replacement SIM costs €8.").model_copy(update={"question": "What does a replacement SIM cost?"})
