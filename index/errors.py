@@ -19,3 +19,7 @@ class DamagedGeneration(KnowledgeBaseError):
 
 class EmbedderMismatch(KnowledgeBaseError):
     """A generation was embedded by another model than the one asked to search it."""
+
+
+class ScopeError(KnowledgeBaseError):
+    """A document's metadata says something about where or when it holds that cannot be understood."""
