@@ -82,7 +82,7 @@ def _listed(value: str) -> tuple[str, ...]:
 def _audience(value: str) -> Audience:
     """Everyone, where nothing is said. What cannot be understood is refused: guessing could show it to customers."""
     words = {part.strip().casefold() for part in value.split(",") if part.strip()}
-    if not words or words & _CUSTOMER and words <= _CUSTOMER | _AGENT_ONLY:
+    if not words or (words & _CUSTOMER and words <= _CUSTOMER | _AGENT_ONLY):
         return "customer"
     if words <= _AGENT_ONLY:
         return "agent"
