@@ -23,3 +23,11 @@ class EmbedderMismatch(KnowledgeBaseError):
 
 class ScopeError(KnowledgeBaseError):
     """A document's metadata says something about where or when it holds that cannot be understood."""
+
+
+class KnowledgeBaseBusy(KnowledgeBaseError):
+    """Another process is changing the knowledge base."""
+
+
+class NoSuchGeneration(KnowledgeBaseError):
+    """A generation was asked for that is not kept."""

@@ -2,87 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import shutil
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
 
 from index.checksums import sha256_of
+from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
+from index.passage_table import PassageRows, PassageTable, mapped_file
 from index.passages import Passage
+from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
+from index.term_counts import TermCounts, terms_fingerprint
 from index.vectors import VectorIndex
 from index.words import WordIndex
 
-_MANIFEST = "manifest.json"
-_PASSAGES = "passages.jsonl"
+MANIFEST = "manifest.json"
+FORMAT = 3
 _DOCUMENTS = "documents.jsonl"
+_FILES = "files.jsonl"
+_PASSAGES, _ENDS, _KEYS = "passages.jsonl", "passages.ends", "passages.keys"
 _VECTORS = "vectors.faiss"
-_WORDS = "words.safetensors"
-_VOCABULARY = "vocabulary.json"
-_DATA = (_DOCUMENTS, _PASSAGES, _VECTORS, _WORDS, _VOCABULARY)
-_FORMAT = 2
+_WORDS, _VOCABULARY, _COUNTS = "words.safetensors", "vocabulary.json", "counts.safetensors"
+_DATA = (_DOCUMENTS, _FILES, _PASSAGES, _ENDS, _KEYS, _VECTORS, _WORDS, _VOCABULARY, _COUNTS)
+_CHECKED = "checked.json"  # how the files looked when they were last held against their checksums
 
 _Row = TypeVar("_Row", bound=BaseModel)
 
 
-class IndexedDocument(BaseModel, frozen=True):
-    """What a generation remembers of a document."""
-
-    name: str
-    title: str
-    content_hash: str
-    passages: int
-    metadata: dict[str, str] = {}
-
-
-class SkippedDocument(BaseModel, frozen=True):
-    """A file that a refresh could not take in, and why."""
-
-    name: str
-    reason: str
-
-
-class Manifest(BaseModel, frozen=True):
-    """The facts of a generation; written last, so a folder without one is not a generation."""
-
-    format: int
-    id: str
-    created: str
-    sources: tuple[str, ...]
-    embedder: str
-    embedder_fingerprint: str
-    splitter_fingerprint: str
-    documents: int
-    passages: int
-    skipped: tuple[SkippedDocument, ...]
-    checksums: dict[str, str]
-
-
-class _StoredPassage(BaseModel):
-    document: str
-    title: str
-    heading: tuple[str, ...]
-    page: int | None
-    ordinal: int
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What goes into a new generation; row i of `vectors`, shape (n, dimension), belongs to passage i."""
+    """What goes into a new generation; row i of `vectors`, shape (n, dimension), and of `counts` belongs to passage i.
+
+    Passages follow one another document by document, documents file by file.
+    """
 
     documents: Sequence[IndexedDocument]
-    passages: Sequence[Passage]
+    files: Sequence[SourceFile]
+    passages: PassageRows
+    counts: TermCounts
     vectors: Vectors
-    skipped: Sequence[SkippedDocument]
+    quarantined: Sequence[Quarantined]
     sources: Sequence[str]
     embedder: str
     embedder_fingerprint: str
@@ -90,16 +61,21 @@ class Contents:
 
 
 class Generation:
-    """An opened generation, read-only and safe to search from several threads."""
+    """An opened generation, read-only and safe to search from several threads; it outlives its folder."""
 
-    def __init__(
-        self, folder: Path, manifest: Manifest, passages: tuple[Passage, ...], index: VectorIndex, words: WordIndex
-    ) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.passages = passages
-        self.index = index
-        self.words = words
+        self.passages = PassageTable.open(folder / _PASSAGES, folder / _ENDS, folder / _KEYS)
+        self.index = VectorIndex.open(folder / _VECTORS)
+        self.words = WordIndex.open(folder / _WORDS, folder / _VOCABULARY)
+        self._document_lines = _mapped(folder / _DOCUMENTS)
+        self._file_lines = _mapped(folder / _FILES)
+        if not len(self.passages) == len(self.index) == len(self.words) == manifest.passages:
+            raise DamagedGeneration(
+                f"generation {manifest.id}: {len(self.passages)} passages, {len(self.index)} vectors, {len(self.words)} "
+                "rows of words; run: switchboard kb refresh"
+            )
 
     @property
     def id(self) -> str:
@@ -107,103 +83,177 @@ class Generation:
 
     @cached_property
     def documents(self) -> tuple[IndexedDocument, ...]:
-        """The documents, in the order of their names."""
-        return tuple(_read_lines(self.folder / _DOCUMENTS, IndexedDocument))
+        """The documents, in the order of their files' names."""
+        return tuple(_parsed(self._document_lines, IndexedDocument, _DOCUMENTS))
 
     @cached_property
-    def _by_id(self) -> dict[str, Passage]:
-        return {p.id: p for p in self.passages}
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files that documents came from, in order."""
+        try:
+            lines = bytes(self._file_lines).splitlines()
+            return tuple(msgspec.json.decode(line, type=SourceFile) for line in lines)
+        except msgspec.MsgspecError as exc:
+            raise DamagedGeneration(f"{_FILES} cannot be read; run: switchboard kb refresh") from exc
+
+    @cached_property
+    def spans(self) -> Mapping[str, range]:
+        """The rows of each document's passages, by its name."""
+        spans: dict[str, range] = {}
+        start = 0
+        for document in self.documents:
+            spans[document.name] = range(start, start + document.passages)
+            start += document.passages
+        return spans
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, int]:
+        return {p.id: row for row, p in enumerate(self.passages)}
 
     def passage(self, passage_id: str) -> Passage | None:
         """The passage with this id, or None when the generation does not hold it."""
-        return self._by_id.get(passage_id)
+        row = self._by_id.get(passage_id)
+        return None if row is None else self.passages[row]
+
+    def passages_of(self, document: str) -> Sequence[Passage]:
+        """The passages of a document, in reading order; none where the generation does not hold it."""
+        return [self.passages[row] for row in self.spans.get(document, ())]
+
+    def counts(self) -> TermCounts | None:
+        """The terms of every passage, None when terms are counted in another way by now. Raises DamagedGeneration."""
+        if self.manifest.terms_fingerprint != terms_fingerprint():
+            return None
+        return TermCounts.open(self.folder / _COUNTS, self.words.vocabulary)
 
     @classmethod
-    def write(cls, parent: Path, contents: Contents) -> Path:
-        """Write a new generation under `parent`, manifest last, all of it synced to disk; return its folder."""
+    def write(
+        cls, parent: Path, contents: Contents, judge: Callable[[Generation], CanaryResult | None] = lambda _: None
+    ) -> Generation:
+        """Write a new generation under `parent`, manifest last, all of it synced to disk, and open it.
+
+        `judge` sees it before the manifest is written, and may refuse it by raising. Whatever is raised, nothing of
+        the folder is left.
+        """
         now = datetime.now(UTC)
-        generation_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+        generation_id = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{uuid.uuid4().hex[:6]}"
         folder = parent / generation_id
         folder.mkdir(parents=True)
-        _write_lines(folder / _DOCUMENTS, [d.model_dump_json() for d in contents.documents])
-        _write_lines(folder / _PASSAGES, [json.dumps(asdict(p), ensure_ascii=False) for p in contents.passages])
-        VectorIndex.build(contents.vectors).save(folder / _VECTORS)
-        words = WordIndex.build([p.indexed_text for p in contents.passages])
-        words.save(folder / _WORDS, folder / _VOCABULARY)
-        for name in (_VECTORS, _WORDS, _VOCABULARY):
-            _sync(folder / name)
-        manifest = Manifest(
-            format=_FORMAT,
-            id=generation_id,
-            created=now.isoformat(timespec="seconds"),
-            sources=tuple(contents.sources),
-            embedder=contents.embedder,
-            embedder_fingerprint=contents.embedder_fingerprint,
-            splitter_fingerprint=contents.splitter_fingerprint,
-            documents=len(contents.documents),
-            passages=len(contents.passages),
-            skipped=tuple(contents.skipped),
-            checksums={name: sha256_of(folder / name) for name in _DATA},
-        )
-        _write_lines(folder / _MANIFEST, [manifest.model_dump_json(indent=1)])
-        _sync(folder)
-        return folder
+        try:
+            _write_data(folder, contents)
+            manifest = Manifest(
+                format=FORMAT,
+                id=generation_id,
+                created=now.isoformat(timespec="seconds"),
+                sources=tuple(contents.sources),
+                embedder=contents.embedder,
+                embedder_fingerprint=contents.embedder_fingerprint,
+                splitter_fingerprint=contents.splitter_fingerprint,
+                terms_fingerprint=terms_fingerprint(),
+                documents=len(contents.documents),
+                passages=len(contents.passages),
+                quarantined=tuple(contents.quarantined),
+                checksums={name: sha256_of(folder / name) for name in _DATA},
+            )
+            generation = cls(folder, manifest)
+            generation.manifest = manifest.model_copy(update={"canaries": judge(generation)})
+            replace_whole(folder / MANIFEST, generation.manifest.model_dump_json(indent=1).encode() + b"\n")
+            _remember_checked(folder)
+            sync(parent)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return generation
 
     @classmethod
-    def open(cls, folder: Path) -> Generation:
-        """Open a generation after checking every file against its checksum. Raises DamagedGeneration."""
-        manifest = _read_manifest(folder)
-        for name, want in manifest.checksums.items():
-            if not (folder / name).is_file() or sha256_of(folder / name) != want:
-                raise DamagedGeneration(
-                    f"generation {manifest.id}: {name} is missing, cut short or altered; run: switchboard kb refresh"
-                )
-        passages = tuple(
-            Passage(p.document, p.title, p.heading, p.page, p.ordinal, p.text)
-            for p in _read_lines(folder / _PASSAGES, _StoredPassage)
-        )
-        index = VectorIndex.open(folder / _VECTORS)
-        words = WordIndex.open(folder / _WORDS, folder / _VOCABULARY)
-        if not len(passages) == len(index) == len(words):
+    def open(cls, folder: Path, *, recheck: bool = False) -> Generation:
+        """Open a generation, every file held against its checksum. Raises DamagedGeneration.
+
+        Files that look as they did when they were last checked are not read through again, unless `recheck`.
+        """
+        manifest = read_manifest(folder)
+        if recheck or not _looks_checked(folder):
+            for name, want in manifest.checksums.items():
+                if not (folder / name).is_file() or sha256_of(folder / name) != want:
+                    raise DamagedGeneration(
+                        f"generation {manifest.id}: {name} is missing, cut short or altered; run: switchboard kb refresh, "
+                        "or: switchboard kb rollback"
+                    )
+            with contextlib.suppress(OSError):  # a copy that may only be read is checked every time
+                _remember_checked(folder)
+        return cls(folder, manifest)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The facts of a generation without opening it. Raises DamagedGeneration, also for another format."""
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        form = _Formatted.model_validate_json(text).format
+        if form != FORMAT:
             raise DamagedGeneration(
-                f"generation {manifest.id}: {len(passages)} passages, {len(index)} vectors, {len(words)} rows of words; "
-                "run: switchboard kb refresh"
+                f"generation {folder.name} has format {form}, this program reads {FORMAT}; run: switchboard kb refresh"
             )
-        return cls(folder, manifest, passages, index, words)
-
-
-def _read_manifest(folder: Path) -> Manifest:
-    try:
-        manifest = Manifest.model_validate_json((folder / _MANIFEST).read_text(encoding="utf-8"))
+        return Manifest.model_validate_json(text)
     except (OSError, UnicodeDecodeError, ValidationError) as exc:
-        raise DamagedGeneration(
-            f"generation {folder.name}: no readable {_MANIFEST}; run: switchboard kb refresh"
-        ) from exc
-    if manifest.format != _FORMAT:
-        raise DamagedGeneration(
-            f"generation {manifest.id} has format {manifest.format}, this program reads {_FORMAT}; run: switchboard kb refresh"
-        )
-    return manifest
+        raise DamagedGeneration(f"generation {folder.name}: no readable {MANIFEST}; run: switchboard kb refresh") from exc
 
 
-def _read_lines(path: Path, row: type[_Row]) -> list[_Row]:
+def sources_of(folder: Path) -> tuple[str, ...]:
+    """The sources that a generation of any format was made from; none where its manifest cannot be read."""
     try:
-        with path.open(encoding="utf-8") as lines:
-            return [row.model_validate_json(line) for line in lines]
-    except (OSError, UnicodeDecodeError, ValidationError) as exc:
+        return _Sourced.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8")).sources
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return ()
+
+
+class _Formatted(BaseModel):
+    format: int
+
+
+class _Sourced(BaseModel):
+    sources: tuple[str, ...]
+
+
+def _write_data(folder: Path, contents: Contents) -> None:
+    write_whole(folder / _DOCUMENTS, b"".join(d.model_dump_json().encode() + b"\n" for d in contents.documents))
+    write_whole(folder / _FILES, b"".join(msgspec.json.encode(f) + b"\n" for f in contents.files))
+    contents.passages.save(folder / _PASSAGES, folder / _ENDS, folder / _KEYS)
+    index, words = VectorIndex.build(contents.vectors), WordIndex.from_counts(contents.counts)
+    try:
+        contents.counts.save(folder / _COUNTS)
+        index.save(folder / _VECTORS)
+        words.save(folder / _WORDS, folder / _VOCABULARY)
+    except (RuntimeError, SafetensorError) as exc:
+        # what FAISS and safetensors make of a full disk
+        raise OSError(None, str(exc).splitlines()[0]) from exc
+    for name in (_VECTORS, _WORDS, _VOCABULARY):
+        sync(folder / name)
+    sync(folder)
+
+
+def _looks(folder: Path) -> Mapping[str, list[int]]:
+    found = {name: (folder / name).stat() for name in (*_DATA, MANIFEST)}
+    return {name: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for name, s in found.items()}
+
+
+def _looks_checked(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / _CHECKED).read_bytes()) == _looks(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _remember_checked(folder: Path) -> None:
+    replace_whole(folder / _CHECKED, json.dumps(_looks(folder)).encode())
+
+
+def _mapped(path: Path) -> memoryview:
+    try:
+        return mapped_file(path)
+    except OSError as exc:
         raise DamagedGeneration(f"{path.name} cannot be read; run: switchboard kb refresh") from exc
 
 
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _parsed(lines: memoryview, row: type[_Row], name: str) -> list[_Row]:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return [row.model_validate_json(line) for line in bytes(lines).splitlines()]
+    except ValidationError as exc:
+        raise DamagedGeneration(f"{name} cannot be read; run: switchboard kb refresh") from exc

@@ -1,5 +1,9 @@
 """What can go wrong while documents come in."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class IngestError(Exception):
     """Root of every error raised by this package."""
@@ -9,5 +13,24 @@ class SourceError(IngestError):
     """A source folder that cannot be refreshed from."""
 
 
+class CanaryError(IngestError):
+    """A file of canaries that cannot be understood."""
+
+
+class GateClosed(IngestError):
+    """A refresh that was stopped before publishing; `reasons` are for people."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"the refresh was stopped before publishing: {'; '.join(reasons)}. The old generation still serves; "
+            "look at the sources, or publish all the same with: switchboard kb refresh --force"
+        )
+        self.reasons = tuple(reasons)
+
+
 class Unreadable(IngestError):
-    """One document that cannot be read; the message is the reason, without the document's name."""
+    """One document that cannot be read; the message is the reason, without the document's name. `stage` says where."""
+
+    def __init__(self, reason: str, stage: str = "read") -> None:
+        super().__init__(reason)
+        self.stage = stage

@@ -2,135 +2,154 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import os
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from index.checksums import sha256_of
 from index.embedding import Embedder, Vectors
 from index.errors import KnowledgeBaseError
-from index.generation import Contents, Generation, IndexedDocument, SkippedDocument
+from index.generation import Contents, Generation
 from index.library import KnowledgeBase
-from index.passages import Passage
-from ingest.errors import SourceError, Unreadable
-from ingest.readers import read_document
+from index.passage_table import PassageRows, PassageTable
+from index.vector_cache import RememberingEmbedder, VectorCache
+from ingest.canaries import CANARIES, Canaries
+from ingest.errors import GateClosed, SourceError
+from ingest.gate import Gate
+from ingest.gathering import Gathered, Gatherer
+from ingest.reading import FileReader
+from ingest.reporting import Clock, Progress, Quiet, RefreshReport, report_of
+from ingest.sources import FileHashes, FoundFile, files_of
 from ingest.splitting import Splitter
+
+__all__ = ["Progress", "Quiet", "RefreshPolicy", "RefreshReport", "Refresher"]
 
 log = logging.getLogger(__name__)
 
-
-class Progress(Protocol):
-    """Told what a refresh is doing: `stage` begins one of `total` steps, `advance` counts them."""
-
-    def stage(self, name: str, total: int) -> None: ...
-
-    def advance(self, steps: int) -> None: ...
-
-
-class Quiet:
-    """Progress that nobody watches."""
-
-    def stage(self, name: str, total: int) -> None:
-        del name, total
-
-    def advance(self, steps: int) -> None:
-        del steps
+_READING = 2  # raise when an unchanged file would be read differently
+_SAVED = 2048  # texts embedded between two times that their vectors are put away, so that a kill costs no more
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshReport:
-    """What a refresh did; counts are of documents where nothing else is said, times in seconds."""
+class RefreshPolicy:
+    """What is asked of a refresh.
 
-    generation: str
-    published: bool
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    removed: tuple[str, ...]
-    unchanged: int
-    skipped: tuple[SkippedDocument, ...]
-    documents: int
-    passages: int
-    embedded: int
-    reused: int
-    seconds: dict[str, float]
+    `max_drop` is the share of passages that may vanish at once; `keep_failed` lets the previous version of a file that
+    fails serve on; `reading` names the limits that files are read under; `wait` is how long, in seconds, to wait for
+    another refresh; `retry` reads what is in quarantine again; `force` publishes what the gate would stop.
+    """
 
-
-@dataclass(slots=True)
-class _Gathered:
-    """Documents and passages collected so far."""
-
-    documents: list[IndexedDocument] = field(default_factory=list)
-    passages: list[Passage] = field(default_factory=list)
-    skipped: list[SkippedDocument] = field(default_factory=list)
-
-    def take(self, document: IndexedDocument, passages: Sequence[Passage]) -> None:
-        self.documents.append(document)
-        self.passages.extend(passages)
+    max_drop: float = 1.0
+    keep_failed: bool = True
+    reading: str = ""
+    canaries: tuple[Path, ...] = ()
+    wait: float = 0
+    retry: bool = False
+    force: bool = False
 
 
 class Refresher:
     """Refreshes one knowledge base with one embedder."""
 
     def __init__(
-        self, knowledge_base: KnowledgeBase, folder: Path, embedder: Embedder, passage_tokens: int, max_file_bytes: int
+        self,
+        knowledge_base: KnowledgeBase,
+        embedder: Embedder,
+        passage_tokens: int,
+        reader: FileReader,
+        policy: RefreshPolicy | None = None,
     ) -> None:
         self._knowledge_base = knowledge_base
-        self._folder = folder
         self._embedder = embedder
-        self._passage_tokens = passage_tokens
-        self._max_file_bytes = max_file_bytes
+        self._reader = reader
+        self._policy = policy or RefreshPolicy()
+        self._splitter = Splitter(embedder, passage_tokens)
+        self._cache = VectorCache(knowledge_base.folder / "vectors", embedder.fingerprint)
 
     def refresh(self, sources: Sequence[Path], progress: Progress | None = None) -> RefreshReport:
         """Make the knowledge base hold exactly what the sources hold now.
 
-        A file that cannot be read is left out and named in the report. Raises SourceError when a source does not
-        exist or nothing in them can be read, KnowledgeBaseError when another refresh is running or the disk is full.
+        A file that cannot be read is set aside and named in the report. Raises SourceError when a source does not
+        exist or nothing in them can be read, GateClosed when it was stopped before publishing, KnowledgeBaseError when
+        another refresh is running or the disk is full. Whatever is raised, what was served before is served on.
         """
-        progress = progress or Quiet()
-        files = list(_files(sources))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(str(self._folder / "refresh.lock"), timeout=0):
-                return self._refresh(sources, files, progress)
-        except Timeout as exc:
-            raise KnowledgeBaseError("another refresh of this knowledge base is running; wait for it to end") from exc
+        clock = Clock()
+        files_of(sources)
+        with self._knowledge_base.writing("refresh", self._policy.wait):
+            try:
+                return self._refresh(sources, clock, progress or Quiet())
+            except GateClosed as exc:
+                self._knowledge_base.audit.add(
+                    "refuse", self._knowledge_base.current_id() or "", "; ".join(exc.reasons)
+                )
+                raise
+            except OSError as exc:
+                raise KnowledgeBaseError(
+                    f"{self._knowledge_base.folder} could not be written to ({exc.strerror or exc}); the old generation still serves"
+                ) from exc
 
-    def _refresh(self, sources: Sequence[Path], files: list[tuple[str, Path]], progress: Progress) -> RefreshReport:
-        clock = _Clock()
+    def _refresh(self, sources: Sequence[Path], clock: Clock, progress: Progress) -> RefreshReport:
+        files = files_of(sources)
         before = self._previous()
-        splitter = Splitter(self._embedder, self._passage_tokens)
-        gathered = self._read(files, before, splitter, progress)
+        hashes = FileHashes(self._knowledge_base.folder / "files.json")
+        clock.lap("scan")
+        fingerprint = hashlib.sha256(f"{_READING}/{self._splitter.fingerprint}".encode()).hexdigest()[:16]
+        gathered = self._gatherer(hashes).gather(files, before, fingerprint, progress)
+        hashes.save()
         clock.lap("read")
-        if not gathered.documents:
-            reasons = "; ".join(f"{s.name}: {s.reason}" for s in gathered.skipped[:3])
-            raise SourceError(f"nothing could be read from {_names(sources)} ({len(files)} files; {reasons})")
-        vectors, embedded = self._embed(gathered.passages, before, progress)
+        _refuse_nothing(gathered, sources, files)
+        named = tuple(str(s.absolute()) for s in sources)
+        if before is not None and self._same(before, gathered, named, fingerprint):
+            return report_of(before.documents, before, clock, published=False, kept=gathered.kept)
+        return self._publish(before, gathered, named, fingerprint, clock, progress)
+
+    def _publish(
+        self,
+        before: Generation | None,
+        gathered: Gathered,
+        sources: Sequence[str],
+        fingerprint: str,
+        clock: Clock,
+        progress: Progress,
+    ) -> RefreshReport:
+        rows = gathered.passages(before)
+        vectors, embedded = self._vectors(rows, progress)
         clock.lap("embed")
+        progress.stage("publishing", 1)
         contents = Contents(
             documents=gathered.documents,
-            passages=gathered.passages,
+            files=gathered.files,
+            passages=rows,
+            counts=gathered.counts(before),
             vectors=vectors,
-            skipped=gathered.skipped,
-            sources=[str(s.absolute()) for s in sources],
+            quarantined=gathered.quarantined,
+            sources=sources,
             embedder=self._embedder.name,
             embedder_fingerprint=self._embedder.fingerprint,
-            splitter_fingerprint=splitter.fingerprint,
+            splitter_fingerprint=fingerprint,
         )
-        generation = before if _same(before, contents) else None
-        published = generation is None
-        if generation is None:
-            progress.stage("publishing", 1)
-            generation = self._knowledge_base.publish(contents)
-            progress.advance(1)
+        clock.lap("words")
+        self._require_room(contents)
+        gate = self._gate(sources)
+        generation = self._knowledge_base.publish(
+            contents, lambda new: gate.judge(before, new), lambda: gate.overridden
+        )
+        self._cache.prune(rows.keys)
+        progress.advance(1)
         clock.lap("publish")
-        return _report(before, generation, published, gathered, embedded, clock.laps)
+        return report_of(
+            before.documents if before is not None else (),
+            generation,
+            clock,
+            published=True,
+            kept=gathered.kept,
+            embedded=embedded,
+            overridden=gate.overridden,
+        )
 
     def _previous(self) -> Generation | None:
         try:
@@ -140,145 +159,63 @@ class Refresher:
                 log.warning("starting from nothing: %s", exc)
             return None
 
-    def _read(
-        self, files: list[tuple[str, Path]], before: Generation | None, splitter: Splitter, progress: Progress
-    ) -> _Gathered:
-        known = _known(before, splitter.fingerprint)
-        progress.stage("reading", len(files))
-        gathered = _Gathered()
-        for name, path in files:
-            try:
-                old = known.get(name)
-                if old is not None and _hash(path) == old[0].content_hash:
-                    gathered.take(*old)
-                else:
-                    document = read_document(path, name, self._max_file_bytes)
-                    passages = splitter.split(document)
-                    entry = IndexedDocument(
-                        name=name,
-                        title=document.title,
-                        content_hash=document.content_hash,
-                        passages=len(passages),
-                        metadata=dict(document.metadata),
-                    )
-                    gathered.take(entry, passages)
-            except Unreadable as exc:
-                gathered.skipped.append(SkippedDocument(name=name, reason=str(exc)))
-            progress.advance(1)
-        return gathered
+    def _gatherer(self, hashes: FileHashes) -> Gatherer:
+        rules = f"{_READING}/{self._policy.reading}"
+        keep, retry = self._policy.keep_failed, self._policy.retry
+        return Gatherer(self._reader, self._splitter, hashes, rules, keep_failed=keep, retry=retry)
 
-    def _embed(self, passages: Sequence[Passage], before: Generation | None, progress: Progress) -> tuple[Vectors, int]:
-        """Vectors of all passages in order, and how many of them had to be computed."""
-        old: dict[str, Vectors] = {}
-        if before is not None and before.manifest.embedder_fingerprint == self._embedder.fingerprint:
-            texts = (p.indexed_text for p in before.passages)
-            old = dict(zip(texts, before.index.vectors(), strict=True))
-        new = list(dict.fromkeys(p.indexed_text for p in passages if p.indexed_text not in old))
+    def _gate(self, sources: Sequence[str]) -> Gate:
+        beside = [Path(s).parent / CANARIES for s in sources]
+        canaries = Canaries.read(list(dict.fromkeys([*self._policy.canaries, *beside])))
+        asking = RememberingEmbedder(self._embedder, self._cache)
+        return Gate(self._policy.max_drop, canaries, asking, forced=self._policy.force)
+
+    def _same(self, before: Generation, gathered: Gathered, sources: Sequence[str], fingerprint: str) -> bool:
+        manifest = before.manifest
+        return (
+            not gathered.fresh
+            and before.files == tuple(gathered.files)
+            and manifest.quarantined == tuple(gathered.quarantined)
+            and manifest.sources == sources
+            and manifest.splitter_fingerprint == fingerprint
+            and manifest.embedder_fingerprint == self._embedder.fingerprint
+        )
+
+    def _vectors(self, rows: PassageRows, progress: Progress) -> tuple[Vectors, int]:
+        """Vectors of all passages in order, and how many passages had a text that was not known."""
+        known, found = self._cache.find(rows.keys)
+        missing = np.flatnonzero(~known)
+        _, first = np.unique(rows.keys[missing], return_index=True)
+        new = missing[np.sort(first)]
         progress.stage("embedding", len(new))
-        if new:
-            old.update(zip(new, self._embedder.embed(new, progress.advance), strict=True))
-        return np.stack([old[p.indexed_text] for p in passages]).astype(np.float32), len(new)
+        table = PassageTable(memoryview(rows.lines), rows.ends, rows.keys)
+        for start in range(0, len(new), _SAVED):
+            part = new[start : start + _SAVED]
+            vectors = self._embedder.embed([table[int(row)].indexed_text for row in part], progress.advance)
+            self._cache.add(rows.keys[part], vectors)
+        if len(new):
+            known, found = self._cache.find(rows.keys)
+        if not known.all():
+            raise KnowledgeBaseError(
+                f"vectors under {self._knowledge_base.folder} do not stay as they are written; check the disk"
+            )
+        return found, len(new)
+
+    def _require_room(self, contents: Contents) -> None:
+        """Say before writing that there is no room, rather than in the middle of it. Raises KnowledgeBaseError."""
+        counts = contents.counts
+        needed = contents.vectors.nbytes + len(contents.passages.lines) + 2 * (counts.terms.nbytes + counts.counts.nbytes)
+        free = shutil.disk_usage(self._knowledge_base.folder).free
+        if free < needed:
+            raise KnowledgeBaseError(
+                f"the new generation needs {needed / 2**20:.1f} MB under {self._knowledge_base.folder}, where "
+                f"{free / 2**20:.1f} MB are free (no space left); the old one still serves"
+            )
 
 
-class _Clock:
-    """Seconds per stage."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 3)
-        self._last = now
-
-
-def _files(sources: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Every file of the sources with the name it gets in the knowledge base: its path below its source.
-
-    Where two sources hold the same path, the later one's name begins with its source's name. Hidden files and
-    folders are passed over.
-    """
-    taken: set[str] = set()
-    for source in sources:
-        found = sorted(_below(source))
-        if not found:
-            raise SourceError(f"{source}: no files in this folder")
-        for path in found:
-            name = path.name if source.is_file() else path.relative_to(source).as_posix()
-            if name in taken:
-                name = f"{source.absolute().name}/{name}"
-            if name in taken:
-                raise SourceError(
-                    f"{path}: another source already has a document named {name}; rename one of the folders"
-                )
-            taken.add(name)
-            yield name, path
-
-
-def _below(source: Path) -> Iterator[Path]:
-    if source.is_file():
-        yield source
+def _refuse_nothing(gathered: Gathered, sources: Sequence[Path], files: Sequence[FoundFile]) -> None:
+    if gathered.documents:
         return
-    if not source.is_dir():
-        raise SourceError(f"{source}: no such file or folder")
-    for folder, folders, names in os.walk(source):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        yield from (Path(folder) / name for name in names if not name.startswith("."))
-
-
-def _names(sources: Sequence[Path]) -> str:
-    return ", ".join(str(s) for s in sources)
-
-
-def _hash(path: Path) -> str | None:
-    try:
-        return sha256_of(path)
-    except OSError:
-        return None  # the reader will say why
-
-
-def _known(before: Generation | None, splitter: str) -> dict[str, tuple[IndexedDocument, list[Passage]]]:
-    """Documents of the previous generation with their passages, where those would come out the same again."""
-    if before is None or before.manifest.splitter_fingerprint != splitter:
-        return {}
-    known: dict[str, tuple[IndexedDocument, list[Passage]]] = {d.name: (d, []) for d in before.documents}
-    for passage in before.passages:
-        known[passage.document][1].append(passage)
-    return known
-
-
-def _same(before: Generation | None, contents: Contents) -> bool:
-    return (
-        before is not None
-        and before.documents == tuple(contents.documents)
-        and before.manifest.skipped == tuple(contents.skipped)
-        and before.manifest.sources == tuple(contents.sources)
-        and before.manifest.splitter_fingerprint == contents.splitter_fingerprint
-    )
-
-
-def _report(
-    before: Generation | None,
-    generation: Generation,
-    published: bool,
-    gathered: _Gathered,
-    embedded: int,
-    seconds: dict[str, float],
-) -> RefreshReport:
-    old = {d.name: d.content_hash for d in before.documents} if before is not None else {}
-    new = {d.name: d.content_hash for d in gathered.documents}
-    return RefreshReport(
-        generation=generation.id,
-        published=published,
-        added=tuple(n for n in new if n not in old),
-        changed=tuple(n for n, h in new.items() if n in old and old[n] != h),
-        removed=tuple(n for n in old if n not in new),
-        unchanged=sum(1 for n, h in new.items() if old.get(n) == h),
-        skipped=tuple(gathered.skipped),
-        documents=len(gathered.documents),
-        passages=len(gathered.passages),
-        embedded=embedded,
-        reused=len(gathered.passages) - embedded,
-        seconds=seconds,
-    )
+    reasons = "; ".join(f"{q.name}: {q.reason}" for q in gathered.quarantined[:3])
+    names = ", ".join(str(s) for s in sources)
+    raise SourceError(f"nothing could be read from {names} ({len(files)} files; {reasons})")

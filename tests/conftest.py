@@ -22,6 +22,7 @@ from assistant.assembly import production_weights
 from assistant.settings import load as load_settings
 from assistant.weights import BUILTIN_CHAT, Weights, resolve
 from index.library import KnowledgeBase
+from ingest.reading import InProcessReader
 from ingest.refresh import Refresher
 from tests.doubles import WordHashEmbedder
 
@@ -68,8 +69,8 @@ def knowledge_base(tmp_path: Path) -> KnowledgeBase:
 
 
 @pytest.fixture
-def refresher(knowledge_base: KnowledgeBase, embedder: WordHashEmbedder, tmp_path: Path) -> Refresher:
-    return Refresher(knowledge_base, tmp_path / "kb", embedder, passage_tokens=60, max_file_bytes=100_000)
+def refresher(knowledge_base: KnowledgeBase, embedder: WordHashEmbedder) -> Refresher:
+    return Refresher(knowledge_base, embedder, 60, InProcessReader(100_000))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from filelock import FileLock
 from index.errors import KnowledgeBaseError
 from index.library import KnowledgeBase
 from ingest.errors import SourceError
+from ingest.reading import InProcessReader
 from ingest.refresh import Refresher
 from tests.conftest import DOCUMENTS
 from tests.doubles import WordHashEmbedder
@@ -21,7 +22,7 @@ def test_the_first_refresh_takes_everything_in(refresher: Refresher, documents: 
     assert report.published
     assert sorted(report.added) == sorted(DOCUMENTS)
     assert report.embedded == report.passages == 5
-    assert set(report.seconds) == {"read", "embed", "publish"}
+    assert set(report.seconds) == {"scan", "read", "embed", "words", "publish"}
 
 
 def test_nothing_changed_publishes_nothing_and_embeds_nothing(
@@ -68,7 +69,7 @@ def test_bad_files_are_named_and_the_rest_goes_in(refresher: Refresher, document
     (documents / "empty.md").write_bytes(b"")
     report = refresher.refresh([documents])
     assert report.documents == 3
-    reasons = {s.name: s.reason for s in report.skipped}
+    reasons = {s.name: s.reason for s in report.quarantined}
     assert set(reasons) == {"broken.pdf", "fake.docx", "sheet.xls", "big.txt", "empty.md"}
     assert "max_file_mb" in reasons["big.txt"]
     assert ".xls" in reasons["sheet.xls"]
@@ -80,7 +81,7 @@ def test_hidden_files_are_passed_over(refresher: Refresher, documents: Path) -> 
     (documents / ".draft.md").write_text("# Hidden\n\nText.\n")
     report = refresher.refresh([documents])
     assert sorted(report.added) == sorted(DOCUMENTS)
-    assert report.skipped == ()
+    assert report.quarantined == ()
 
 
 def test_two_sources_with_the_same_name_inside(refresher: Refresher, documents: Path, tmp_path: Path) -> None:
@@ -120,14 +121,13 @@ def test_a_damaged_generation_is_built_anew(filled: KnowledgeBase, documents: Pa
     folder = filled.current().folder
     (folder / "vectors.faiss").write_bytes(b"")
     kb = KnowledgeBase(folder.parent.parent)
-    report = Refresher(kb, folder.parent.parent, embedder, 60, 100_000).refresh([documents])
+    report = Refresher(kb, embedder, 60, InProcessReader(100_000)).refresh([documents])
     assert report.published
     assert kb.current().manifest.passages == 5
 
 
 def test_another_embedder_embeds_everything_again(filled: KnowledgeBase, documents: Path) -> None:
-    folder = filled.current().folder.parent.parent
-    report = Refresher(filled, folder, WordHashEmbedder("other"), 60, 100_000).refresh([documents])
+    report = Refresher(filled, WordHashEmbedder("other"), 60, InProcessReader(100_000)).refresh([documents])
     assert report.published
     assert report.embedded == 5
     assert filled.current().manifest.embedder == "other"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from index.generation import IndexedDocument, Manifest, SkippedDocument
+from index.records import IndexedDocument, Manifest, Quarantined
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.retrieval import Retriever
@@ -46,7 +46,7 @@ REPORT = RefreshReport(
     changed=("sim.md", "plans.md"),
     removed=(),
     unchanged=7,
-    skipped=(SkippedDocument(name="scan.pdf", reason="it has no text"),),
+    quarantined=(Quarantined(name="scan.pdf", reason="it has no text"),),
     documents=10,
     passages=120,
     embedded=30,
@@ -70,7 +70,7 @@ def manifest_of(text: str) -> Manifest:
         splitter_fingerprint="",
         documents=1,
         passages=1,
-        skipped=(SkippedDocument(name=text, reason=text),),
+        quarantined=(Quarantined(name=text, reason=text),),
         checksums={},
     )
 
@@ -84,7 +84,7 @@ def knowledge(filled: KnowledgeBase, embedder: WordHashEmbedder) -> Knowledge:
 def test_nothing_from_outside_becomes_markup(attack: str) -> None:
     passage = Passage(attack, attack, (attack,), 3, 0, attack)
     entry = document(attack, attack, product=attack, audience=attack, effective_from=attack, **{attack: attack})
-    report = replace(REPORT, generation=attack, added=(attack,), skipped=(SkippedDocument(name=attack, reason=attack),))
+    report = replace(REPORT, generation=attack, added=(attack,), quarantined=(Quarantined(name=attack, reason=attack),))
     pages = [
         summary_html(manifest_of(attack)),
         documents_html([entry], ""),
@@ -113,7 +113,7 @@ def test_the_summary_names_sources_and_what_was_left_out() -> None:
             "sources": ("/srv/documents", "/srv/more"),
             "documents": 86,
             "passages": 758,
-            "skipped": (SkippedDocument(name="scan.pdf", reason="it has no text"),),
+            "quarantined": (Quarantined(name="scan.pdf", reason="it has no text"),),
         }
     )
     html = summary_html(manifest)
@@ -328,8 +328,8 @@ def test_the_report_says_what_changed() -> None:
 
 
 def test_long_lists_are_closed_and_cut_with_their_number() -> None:
-    few = left_out_html([SkippedDocument(name=f"{n}.bin", reason="r") for n in range(10)], opened=True)
-    many = left_out_html([SkippedDocument(name=f"{n}.bin", reason="r") for n in range(700)], opened=True)
+    few = left_out_html([Quarantined(name=f"{n}.bin", reason="r") for n in range(10)], opened=True)
+    many = left_out_html([Quarantined(name=f"{n}.bin", reason="r") for n in range(700)], opened=True)
     assert "<details" in few
     assert " open>" in few
     assert " open>" not in many

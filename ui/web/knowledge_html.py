@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 
-from index.generation import IndexedDocument, Manifest
+from index.records import IndexedDocument, Manifest
 from index.passages import Hit, Passage
 from ui.web.passage_html import passage_html
 from ui.web.refresh_html import left_out_html
@@ -29,7 +29,7 @@ def summary_html(manifest: Manifest) -> str:
         "Embedder": escape(manifest.embedder),
         "Sources": f"<ul>{sources}</ul>",
     }
-    return f"{_facts_html(facts)}{left_out_html(manifest.skipped, opened=True)}"
+    return f"{_facts_html(facts)}{left_out_html(manifest.quarantined, opened=True)}"
 
 
 def error_html(message: str) -> str:

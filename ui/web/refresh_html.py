@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from index.generation import SkippedDocument
+from index.records import Quarantined
 from ingest.refresh import RefreshReport
 from ui.refresh_run import RefreshView, Stage
 
@@ -33,7 +33,7 @@ def refresh_html(view: RefreshView) -> str:
     return ""
 
 
-def left_out_html(skipped: Sequence[SkippedDocument], *, opened: bool = False) -> str:
+def left_out_html(skipped: Sequence[Quarantined], *, opened: bool = False) -> str:
     """The files that were left out, each with its reason; a long list is never opened."""
     if not skipped:
         return '<p class="sb-note">No file was left out.</p>'
@@ -93,7 +93,7 @@ def _report_html(report: RefreshReport) -> str:
         + _changes_html("Added", report.added)
         + _changes_html("Changed", report.changed)
         + _changes_html("Removed", report.removed)
-        + left_out_html(report.skipped)
+        + left_out_html(report.quarantined)
     )
 
 
