@@ -50,6 +50,12 @@ class IngestSettings:
         20, "Larger files are left out, with this as the reason; in megabytes of 2^20 bytes.", 1
     )
     passage_tokens: int = _setting(200, "Longest passage in the embedder's tokens, its heading included.", 48)
+    max_drop: float = _setting(
+        0.3, "Share of passages that one refresh may lose; one that would lose more is stopped before publishing.", 0, 1
+    )
+    on_failure: str = _setting(
+        "keep", "What becomes of a document whose file can no longer be read: keep its previous version, or drop it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

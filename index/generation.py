@@ -38,6 +38,7 @@ _WORDS, _VOCABULARY, _COUNTS = "words.safetensors", "vocabulary.json", "counts.s
 _DATA = (_DOCUMENTS, _FILES, _PASSAGES, _ENDS, _KEYS, _VECTORS, _WORDS, _VOCABULARY, _COUNTS)
 _CHECKED = "checked.json"  # how the files looked when they were last held against their checksums
 
+_files = msgspec.json.Decoder(SourceFile)
 _Row = TypeVar("_Row", bound=BaseModel)
 
 
@@ -90,8 +91,7 @@ class Generation:
     def files(self) -> tuple[SourceFile, ...]:
         """The files that documents came from, in order."""
         try:
-            lines = bytes(self._file_lines).splitlines()
-            return tuple(msgspec.json.decode(line, type=SourceFile) for line in lines)
+            return tuple(_files.decode_lines(bytes(self._file_lines)))
         except msgspec.MsgspecError as exc:
             raise DamagedGeneration(f"{_FILES} cannot be read; run: switchboard kb refresh") from exc
 
@@ -193,7 +193,9 @@ def read_manifest(folder: Path) -> Manifest:
             )
         return Manifest.model_validate_json(text)
     except (OSError, UnicodeDecodeError, ValidationError) as exc:
-        raise DamagedGeneration(f"generation {folder.name}: no readable {MANIFEST}; run: switchboard kb refresh") from exc
+        raise DamagedGeneration(
+            f"generation {folder.name}: no readable {MANIFEST}; run: switchboard kb refresh"
+        ) from exc
 
 
 def sources_of(folder: Path) -> tuple[str, ...]:

@@ -60,7 +60,9 @@ class Gate:
             return []
         newly = [q for q in result.missed if q not in before.missed]
         found, was = result.asked - len(result.missed), before.asked - len(before.missed)
-        return [f"{found} of {result.asked} canary questions find their document, {was} did before; now missed: {_some(newly)}"]
+        return [
+            f"{found} of {result.asked} canary questions find their document, {was} did before; now missed: {_some(newly)}"
+        ]
 
 
 def lost_passages(old: Generation, new: Generation) -> tuple[int, list[str]]:

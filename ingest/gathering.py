@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
+from pathlib import Path
 
 from index.generation import Generation
 from index.passage_table import PassageRows
@@ -152,8 +153,8 @@ class Gatherer:
 
     def _hash(self, file: FoundFile) -> str:
         """What a file and its sidecar are known by; empty where either cannot be read."""
-        parts = [self._hashes.of(file.path, file.look)]
-        if file.sidecar is not None:
+        parts = [self._hashes.of(file.place, file.look)]
+        if file.sidecar:
             parts.append(self._hashes.of(file.sidecar, file.sidecar_look))
         return "+".join(p for p in parts if p) if all(parts) else ""
 
@@ -178,7 +179,7 @@ class Gatherer:
 
     def _read(self, file: FoundFile, found: str, old: _Before, gathered: Gathered) -> None:
         try:
-            reading = self._reader.read(file.path, file.name)
+            reading = self._reader.read(Path(file.place), file.name)
         except Unreadable as exc:
             item = self._quarantined(file, found, old, file.name, str(exc), exc.stage)
             self._set_aside(file, [item], old, gathered)

@@ -23,7 +23,7 @@ from ingest.gate import Gate
 from ingest.gathering import Gathered, Gatherer
 from ingest.reading import FileReader
 from ingest.reporting import Clock, Progress, Quiet, RefreshReport, report_of
-from ingest.sources import FileHashes, FoundFile, files_of
+from ingest.sources import FileHashes, FoundFile, check_sources, files_of
 from ingest.splitting import Splitter
 
 __all__ = ["Progress", "Quiet", "RefreshPolicy", "RefreshReport", "Refresher"]
@@ -78,7 +78,7 @@ class Refresher:
         another refresh is running or the disk is full. Whatever is raised, what was served before is served on.
         """
         clock = Clock()
-        files_of(sources)
+        check_sources(sources)
         with self._knowledge_base.writing("refresh", self._policy.wait):
             try:
                 return self._refresh(sources, clock, progress or Quiet())
@@ -185,26 +185,28 @@ class Refresher:
         """Vectors of all passages in order, and how many passages had a text that was not known."""
         known, found = self._cache.find(rows.keys)
         missing = np.flatnonzero(~known)
-        _, first = np.unique(rows.keys[missing], return_index=True)
-        new = missing[np.sort(first)]
+        _, first, which = np.unique(rows.keys[missing], return_index=True, return_inverse=True)
+        new = missing[first]
         progress.stage("embedding", len(new))
+        if not len(new):
+            return found, 0
         table = PassageTable(memoryview(rows.lines), rows.ends, rows.keys)
+        parts = []
         for start in range(0, len(new), _SAVED):
             part = new[start : start + _SAVED]
-            vectors = self._embedder.embed([table[int(row)].indexed_text for row in part], progress.advance)
-            self._cache.add(rows.keys[part], vectors)
-        if len(new):
-            known, found = self._cache.find(rows.keys)
-        if not known.all():
-            raise KnowledgeBaseError(
-                f"vectors under {self._knowledge_base.folder} do not stay as they are written; check the disk"
-            )
-        return found, len(new)
+            parts.append(self._embedder.embed([table[int(row)].indexed_text for row in part], progress.advance))
+            self._cache.add(rows.keys[part], parts[-1])
+        computed = np.concatenate(parts)
+        vectors = np.empty((len(rows), computed.shape[1]), np.float32)
+        vectors[known], vectors[~known] = found.reshape(-1, computed.shape[1]), computed[which]
+        return vectors, len(new)
 
     def _require_room(self, contents: Contents) -> None:
         """Say before writing that there is no room, rather than in the middle of it. Raises KnowledgeBaseError."""
         counts = contents.counts
-        needed = contents.vectors.nbytes + len(contents.passages.lines) + 2 * (counts.terms.nbytes + counts.counts.nbytes)
+        needed = (
+            contents.vectors.nbytes + len(contents.passages.lines) + 2 * (counts.terms.nbytes + counts.counts.nbytes)
+        )
         free = shutil.disk_usage(self._knowledge_base.folder).free
         if free < needed:
             raise KnowledgeBaseError(

@@ -34,13 +34,20 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file of the sources: `look` is None where the file system would not say."""
+    """A file of the sources and where it lies; `look` is None where the file system would not say how it looks."""
 
     name: str
-    path: Path
+    place: str
     look: Look | None
-    sidecar: Path | None = None
+    sidecar: str = ""
     sidecar_look: Look | None = None
+
+
+def check_sources(sources: Sequence[Path]) -> None:
+    """Raise SourceError for a source that is not there."""
+    for source in sources:
+        if not source.is_file() and not source.is_dir():
+            raise SourceError(f"{source}: no such file or folder")
 
 
 def files_of(sources: Sequence[Path]) -> list[FoundFile]:
@@ -49,24 +56,26 @@ def files_of(sources: Sequence[Path]) -> list[FoundFile]:
     Where two sources hold the same path, the later one's name begins with its source's name. Hidden files and
     folders are passed over, and a sidecar belongs to its file. Raises SourceError.
     """
+    check_sources(sources)
     taken: set[str] = set()
     files: list[FoundFile] = []
     for source in sources:
         found = _below(source)
-        names = sorted((n for n in found if not is_sidecar(Path(n))), key=lambda n: n.split("/"))
+        sidecars = {n for n in found if n.endswith((".yaml", ".yml")) and is_sidecar(Path(n))}
+        names = sorted(found.keys() - sidecars, key=lambda n: n.split("/"))
         if not names:
             raise SourceError(f"{source}: no files in this folder")
+        folder = os.path.abspath(source if source.is_dir() else source.parent)
         for below in names:
-            path = source if source.is_file() else source / below
             name = below if below not in taken else f"{source.absolute().name}/{below}"
             if name in taken:
                 raise SourceError(
-                    f"{path}: another source already has a document named {name}; rename one of the folders"
+                    f"{source / below}: another source already has a document named {name}; rename one of the folders"
                 )
             taken.add(name)
-            beside = sidecar_of(Path(below)).as_posix()
-            sidecar = sidecar_of(path) if beside in found else None
-            files.append(FoundFile(name, path, found[below], sidecar, found.get(beside)))
+            beside = sidecar_of(Path(below)).as_posix() if sidecars else ""
+            sidecar = f"{folder}/{beside}" if beside in sidecars else ""
+            files.append(FoundFile(name, f"{folder}/{below}", found[below], sidecar, found.get(beside)))
     return files
 
 
@@ -75,8 +84,6 @@ def _below(source: Path) -> Mapping[str, Look | None]:
     if source.is_file():
         both = (source, sidecar_of(source))
         return {p.name: Look.of(p.stat()) for p in both if p.is_file()}
-    if not source.is_dir():
-        raise SourceError(f"{source}: no such file or folder")
     return dict(_walk(str(source), ""))
 
 
@@ -116,18 +123,17 @@ class FileHashes:
         self._now: dict[str, _Known] = {}
         self.computed = 0
 
-    def of(self, path: Path, look: Look | None) -> str | None:
+    def of(self, place: str, look: Look | None) -> str | None:
         """The SHA-256 of a file, None where it cannot be read."""
         if look is not None and look.size > _HASHED:
             return f"{look.size} bytes of {look.modified}"
-        place = os.path.abspath(path)
         known = self._before.get(place)
         if known is not None and known.look == look:
             self._now[place] = known
             return known.hash
         started = time.time_ns()
         try:
-            found = sha256_of(path) if path.is_file() else None
+            found = sha256_of(Path(place)) if os.path.isfile(place) else None
         except OSError:
             return None
         self.computed += 1

@@ -8,7 +8,6 @@ import logging
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,9 +17,9 @@ from rich.table import Table
 from assistant import settings as configuration
 from assistant.errors import AssistantError
 from index.errors import KnowledgeBaseError
-from ingest.errors import IngestError
-from ui import models, training
-from ui.terminal import StatusLine, TerminalProgress
+from ingest.errors import GateClosed, IngestError
+from ui import kb, models, training
+from ui.terminal import StatusLine
 from ui.triage import triage
 
 app = typer.Typer(
@@ -30,8 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-kb = typer.Typer(help="The knowledge base: refresh it, look at it, search it.", no_args_is_help=True)
-app.add_typer(kb, name="kb")
+app.add_typer(kb.app, name="kb")
 app.add_typer(models.app, name="models")
 app.add_typer(training.app, name="train")
 app.command(epilog="Example: switchboard triage tickets.csv -o sorted.csv")(triage)
@@ -41,78 +39,6 @@ for _extra in entry_points(group="switchboard.commands"):
 
 out = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
-
-
-@kb.command(epilog="Example: switchboard kb refresh examples/documents")
-def refresh(
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Folders or files. None: the same ones as last time.", show_default=False),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make the knowledge base hold exactly what the sources hold now."""
-    from ui.refreshing import open_refresher, remembered_sources
-
-    values = configuration.load()
-    with TerminalProgress() as progress:
-        report = open_refresher(values).refresh(sources or remembered_sources(values), progress)
-    if as_json:
-        print(json.dumps(asdict(report) | {"skipped": [s.model_dump() for s in report.skipped]}, ensure_ascii=False))
-        return
-    word = "published" if report.published else "nothing changed; still"
-    out.print(
-        f"[bold]{report.documents}[/] documents, [bold]{report.passages}[/] passages: {word} generation {report.generation}"
-    )
-    out.print(
-        f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, {report.unchanged} unchanged; "
-        f"{report.embedded} passages embedded, {report.reused} reused; {sum(report.seconds.values()):.1f} s"
-    )
-    if report.skipped:
-        out.print(f"[yellow]{len(report.skipped)} left out:[/]")
-        for item in report.skipped:
-            out.print(f"  {item.name}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-@kb.command(epilog="Example: switchboard kb status --json")
-def status(as_json: AsJson = False) -> None:
-    """What the knowledge base holds, and what was left out of it."""
-    from index.library import KnowledgeBase
-
-    manifest = KnowledgeBase(configuration.load().knowledge_base).current().manifest
-    if as_json:
-        print(manifest.model_dump_json())
-        return
-    out.print(f"generation {manifest.id}, made {manifest.created}")
-    out.print(f"{manifest.documents} documents, {manifest.passages} passages, embedder {manifest.embedder}")
-    for source in manifest.sources:
-        out.print(f"source: {source}", markup=False, highlight=False, soft_wrap=True)
-    for item in manifest.skipped:
-        out.print(f"left out: {item.name}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-@kb.command(epilog='Example: switchboard kb search "lost phone abroad" -k 3')
-def search(
-    query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 5,
-    as_json: AsJson = False,
-) -> None:
-    """The passages nearest to a text."""
-    from assistant.assembly import open_retriever
-    from ui.records import HitRecord
-
-    if not query.strip():
-        raise AssistantError("the text to search for is empty")
-    hits = [HitRecord.of(h) for h in open_retriever(configuration.load()).search(query, k).hits]
-    if as_json:
-        print(json.dumps([h.model_dump() for h in hits], ensure_ascii=False))
-        return
-    for rank, hit in enumerate(hits, start=1):
-        page = f", page {hit.page}" if hit.page else ""
-        out.print(f"[bold]{rank}. {hit.score:.3f}[/] ", end="")
-        place = " > ".join(filter(None, (hit.title, hit.heading)))
-        out.print(f"{hit.document}{page} · {place}", markup=False, highlight=False, soft_wrap=True)
-        out.print(hit.text + "\n", markup=False, highlight=False)
 
 
 @app.command(epilog='Example: switchboard ask "What does a replacement SIM cost?"')
@@ -214,10 +140,14 @@ def config(
 
 
 def main() -> None:
-    """Run the command; an error that a person can act on is one line on stderr and exit code 2."""
+    """Run the command; an error that a person can act on is one line on stderr and exit code 2, or 3 for a refresh
+    that was stopped before publishing."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
+    except GateClosed as exc:
+        print(f"switchboard: {exc}", file=sys.stderr)
+        sys.exit(3)
     except (AssistantError, KnowledgeBaseError, IngestError) as exc:
         print(f"switchboard: {exc}", file=sys.stderr)
         sys.exit(2)

@@ -92,7 +92,7 @@ def _knowledge_base(settings: Settings) -> Check:
     return Check(
         "knowledge base",
         True,
-        f"generation {manifest.id}: {manifest.documents} documents, {manifest.passages} passages, {len(manifest.skipped)} left out",
+        f"generation {manifest.id}: {manifest.documents} documents, {manifest.passages} passages, {len(manifest.quarantined)} left out",
     )
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from assistant.errors import AssistantError
 from index.errors import KnowledgeBaseError
 from ingest.errors import IngestError
-from ingest.refresh import Progress, RefreshReport
+from ingest.reporting import Progress, RefreshReport
 
 log = logging.getLogger(__name__)
 _LOOK = 0.4  # seconds between two looks at a running refresh

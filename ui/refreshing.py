@@ -5,27 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from assistant.errors import SettingsError
 from assistant.settings import Settings
 from index.embedding import SentenceTransformerEmbedder
 from index.library import KnowledgeBase
+from ingest.canaries import CANARIES
 from ingest.errors import SourceError
-from ingest.refresh import Refresher
+from ingest.reading import InProcessReader
+from ingest.refresh import Refresher, RefreshPolicy
 
 
-def open_refresher(settings: Settings) -> Refresher:
-    """The refresher of the configured knowledge base. Raises EmbedderNotFound."""
+def open_refresher(settings: Settings, *, wait: float = 0, retry: bool = False, force: bool = False) -> Refresher:
+    """The refresher of the configured knowledge base; the rest is explained at RefreshPolicy.
+
+    Raises EmbedderNotFound, SettingsError.
+    """
+    ingest = settings.ingest
+    if ingest.on_failure not in ("keep", "drop"):
+        raise SettingsError(f"ingest.on_failure: expected keep or drop, not {ingest.on_failure!r}")
+    policy = RefreshPolicy(
+        max_drop=ingest.max_drop,
+        keep_failed=ingest.on_failure == "keep",
+        reading=f"{ingest.max_file_mb} MB",
+        canaries=(settings.home / CANARIES,),
+        wait=wait,
+        retry=retry,
+        force=force,
+    )
     return Refresher(
         KnowledgeBase(settings.knowledge_base),
-        settings.knowledge_base,
         SentenceTransformerEmbedder.from_name(settings.models.embedder),
-        settings.ingest.passage_tokens,
-        settings.ingest.max_file_mb * 2**20,
+        ingest.passage_tokens,
+        InProcessReader(ingest.max_file_mb * 2**20),
+        policy,
     )
 
 
 def remembered_sources(settings: Settings) -> Sequence[Path]:
     """The sources of the current generation. Raises SourceError where there is none."""
-    knowledge_base = KnowledgeBase(settings.knowledge_base)
-    if knowledge_base.current_id() is None:
+    sources = KnowledgeBase(settings.knowledge_base).last_sources()
+    if not sources:
         raise SourceError("no sources are known yet; run: switchboard kb refresh FOLDER")
-    return [Path(s) for s in knowledge_base.current().manifest.sources]
+    return [Path(s) for s in sources]

@@ -40,6 +40,12 @@ COMMANDS = [
     "kb refresh",
     "kb status",
     "kb search",
+    "kb list",
+    "kb rollback",
+    "kb diff",
+    "kb prune",
+    "kb quarantine",
+    "kb audit",
     "ask",
     "serve",
     "doctor",
@@ -75,7 +81,7 @@ def test_every_command_explains_itself_and_those_that_do_something_by_an_example
 
 def test_refresh_status_search(documents: Path) -> None:
     report = json.loads(switchboard("kb", "refresh", documents, "--json").stdout)
-    assert (report["documents"], report["published"], report["skipped"]) == (3, True, [])
+    assert (report["documents"], report["published"], report["quarantined"]) == (3, True, [])
     status = json.loads(switchboard("kb", "status", "--json").stdout)
     assert status["id"] == report["generation"]
     hits = json.loads(switchboard("kb", "search", "price of a new SIM card", "-k", "2", "--json").stdout)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from index.records import IndexedDocument, Manifest, Quarantined
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
+from index.records import IndexedDocument, Manifest, Quarantined
 from index.retrieval import Retriever
 from ingest.errors import SourceError
 from ingest.refresh import Progress, Refresher, RefreshReport
@@ -47,6 +47,7 @@ REPORT = RefreshReport(
     removed=(),
     unchanged=7,
     quarantined=(Quarantined(name="scan.pdf", reason="it has no text"),),
+    kept=(),
     documents=10,
     passages=120,
     embedded=30,

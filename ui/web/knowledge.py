@@ -107,7 +107,7 @@ def _document(generation: Generation, name: str) -> str:
     document = next((d for d in generation.documents if d.name == name), None)
     if document is None:
         return gone_html(name)
-    return document_html(document, [p for p in generation.passages if p.document == name])
+    return document_html(document, generation.passages_of(name))
 
 
 def build_knowledge(settings: Settings, retriever: Retriever, tab: gr.Tab) -> None:

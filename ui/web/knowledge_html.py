@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import PurePosixPath
 
-from index.records import IndexedDocument, Manifest
 from index.passages import Hit, Passage
+from index.records import IndexedDocument, Manifest
 from ui.web.passage_html import passage_html
 from ui.web.refresh_html import left_out_html
 

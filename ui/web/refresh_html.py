@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 from index.records import Quarantined
-from ingest.refresh import RefreshReport
+from ingest.reporting import RefreshReport
 from ui.refresh_run import RefreshView, Stage
 
 _MOST_NAMES = 500  # the command line lists them all
 _FEW = 10
+_KEPT = " (its previous version serves)"
 _STAGES = {
     "reading": ("Reading the files", "files"),
     "embedding": ("Embedding new passages", "passages"),
@@ -37,7 +38,10 @@ def left_out_html(skipped: Sequence[Quarantined], *, opened: bool = False) -> st
     """The files that were left out, each with its reason; a long list is never opened."""
     if not skipped:
         return '<p class="sb-note">No file was left out.</p>'
-    shown = "".join(f"<li><strong>{escape(s.name)}</strong>: {escape(s.reason)}</li>" for s in skipped[:_MOST_NAMES])
+    shown = "".join(
+        f"<li><strong>{escape(s.name)}</strong>: {escape(s.reason)}{_KEPT if s.kept else ''}</li>"
+        for s in skipped[:_MOST_NAMES]
+    )
     return _names_html(f"{_counted(len(skipped), 'file')} left out", shown, len(skipped), "sb-left-out", opened)
 
 
@@ -93,6 +97,7 @@ def _report_html(report: RefreshReport) -> str:
         + _changes_html("Added", report.added)
         + _changes_html("Changed", report.changed)
         + _changes_html("Removed", report.removed)
+        + "".join(f'<p class="sb-note">Published all the same: {escape(r)}.</p>' for r in report.overridden)
         + left_out_html(report.quarantined)
     )
 
