@@ -54,6 +54,7 @@ COMMANDS = [
     "eval retrieval",
     "eval answers",
     "eval hostile",
+    "eval kills",
     "eval pointing",
     "eval sufficiency",
     "eval rag-vs-tuning",

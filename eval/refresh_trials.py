@@ -1,0 +1,43 @@
+"""The evaluation commands that put refreshes to the test."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from eval.terminal import AsJson, err, out
+
+
+def kills(
+    count: Annotated[int, typer.Option(help="How many refreshes are killed.", min=1)] = 200,
+    readers: Annotated[int, typer.Option(help="How many processes ask all along.", min=1, max=64)] = 4,
+    seed: Annotated[int, typer.Option(help="Decides the moments.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Kill refreshes at random moments while others ask: failed reads, corrupt generations, answers from a mixture.
+
+    Exit code 1 where there is any.
+    """
+    from eval.kills import kill_refreshes
+
+    with tempfile.TemporaryDirectory(prefix="switchboard-kills-") as folder, Progress(console=err) as bars:
+        task = bars.add_task("killing refreshes", total=count)
+        report = kill_refreshes(Path(folder), count, readers, seed, lambda: bars.advance(task))
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        out.print(f"kills: {report.kills}, {report.hit} of them in the middle of a refresh", highlight=False)
+        out.print(f"answers: {report.answers}, from {report.generations} generations", highlight=False)
+        for name in ("failed_reads", "mixtures", "corrupt", "unfinished"):
+            problems = getattr(report, name)
+            out.print(f"{name.replace('_', ' ')}: {len(problems)}", highlight=False)
+            for problem in problems[:5]:
+                out.print(f"  {problem}", markup=False, highlight=False)
+    if not report.passed:
+        raise typer.Exit(1)
