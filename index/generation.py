@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +38,7 @@ _PASSAGES, _ENDS, _KEYS = "passages.jsonl", "passages.ends", "passages.keys"
 _VECTORS = "vectors.faiss"
 _WORDS, _VOCABULARY, _COUNTS = "words.safetensors", "vocabulary.json", "counts.safetensors"
 _DATA = (_DOCUMENTS, _FILES, _PASSAGES, _ENDS, _KEYS, _VECTORS, _WORDS, _VOCABULARY, _COUNTS)
+_NEARLY_FULL = 2**20  # bytes
 _CHECKED = "checked.json"  # how the files looked when they were last held against their checksums
 
 _files = msgspec.json.Decoder(SourceFile)
@@ -153,7 +156,7 @@ class Generation:
                 quarantined=tuple(contents.quarantined),
                 checksums={name: sha256_of(folder / name) for name in _DATA},
             )
-            generation = cls(folder, manifest)
+            generation = _read_back(folder, manifest)
             generation.manifest = manifest.model_copy(update={"canaries": judge(generation)})
             replace_whole(folder / MANIFEST, generation.manifest.model_dump_json(indent=1).encode() + b"\n")
             _remember_checked(folder)
@@ -225,10 +228,18 @@ def _write_data(folder: Path, contents: Contents) -> None:
         words.save(folder / _WORDS, folder / _VOCABULARY)
     except (RuntimeError, SafetensorError) as exc:
         # what FAISS and safetensors make of a full disk
-        raise OSError(None, str(exc).splitlines()[0]) from exc
+        full = shutil.disk_usage(folder).free < _NEARLY_FULL
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC) if full else str(exc).splitlines()[0]) from exc
     for name in (_VECTORS, _WORDS, _VOCABULARY):
         sync(folder / name)
     sync(folder)
+
+
+def _read_back(folder: Path, manifest: Manifest) -> Generation:
+    try:
+        return Generation(folder, manifest)
+    except DamagedGeneration as exc:
+        raise OSError(errno.EIO, f"it does not read as it was written: {exc}") from exc
 
 
 def _looks(folder: Path) -> Mapping[str, list[int]]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from assistant import settings as configuration
 from assistant.errors import AssistantError
@@ -110,12 +109,10 @@ def list_(as_json: AsJson = False) -> None:
         ]
         print(json.dumps(rows))
         return
-    table = Table("", "generation", "made", "documents", "passages", box=None)
     for g in kept:
         m = g.manifest
-        facts = (m.created, str(m.documents), str(m.passages)) if m is not None else ("cannot be served", "", "")
-        table.add_row("current" if g.current else "", g.id, *facts)
-    out.print(table)
+        facts = f"{m.created}  {m.documents} documents, {m.passages} passages" if m is not None else g.damage
+        _say(f"{'current' if g.current else '':8}{g.id}  {facts}")
 
 
 @app.command(epilog="Example: switchboard kb rollback")
@@ -214,12 +211,14 @@ def _report_json(report: RefreshReport) -> str:
 def _print_report(report: RefreshReport) -> None:
     word = "published" if report.published else "nothing changed; still"
     out.print(
-        f"[bold]{report.documents}[/] documents, [bold]{report.passages}[/] passages: {word} generation {report.generation}"
+        f"[bold]{report.documents}[/] documents, [bold]{report.passages}[/] passages: {word} generation {report.generation}",
+        soft_wrap=True,
     )
     seconds = ", ".join(f"{name} {value:.1f}" for name, value in report.seconds.items())
     out.print(
         f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed, {report.unchanged} unchanged; "
-        f"{report.embedded} passages embedded, {report.reused} reused; {sum(report.seconds.values()):.1f} s ({seconds})"
+        f"{report.embedded} passages embedded, {report.reused} reused; {sum(report.seconds.values()):.1f} s ({seconds})",
+        soft_wrap=True,
     )
     if report.canaries is not None:
         found = report.canaries.asked - len(report.canaries.missed)
