@@ -26,7 +26,7 @@ from index.errors import DamagedGeneration
 from index.passage_table import PassageRows, PassageTable, mapped_file
 from index.passages import Passage
 from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
-from index.term_counts import TermCounts, terms_fingerprint
+from index.token_counts import TokenCounts, tokens_fingerprint
 from index.vectors import VectorIndex
 from index.words import WordIndex
 
@@ -55,7 +55,7 @@ class Contents:
     documents: Sequence[IndexedDocument]
     files: Sequence[SourceFile]
     passages: PassageRows
-    counts: TermCounts
+    counts: TokenCounts
     vectors: Vectors
     quarantined: Sequence[Quarantined]
     sources: Sequence[str]
@@ -121,11 +121,11 @@ class Generation:
         """The passages of a document, in reading order; none where the generation does not hold it."""
         return [self.passages[row] for row in self.spans.get(document, ())]
 
-    def counts(self) -> TermCounts | None:
-        """The terms of every passage, None when terms are counted in another way by now. Raises DamagedGeneration."""
-        if self.manifest.terms_fingerprint != terms_fingerprint():
+    def counts(self) -> TokenCounts | None:
+        """The tokens of every passage, None when texts are cut into them in another way by now. Raises DamagedGeneration."""
+        if self.manifest.tokens_fingerprint != tokens_fingerprint():
             return None
-        return TermCounts.open(self.folder / _COUNTS, self.words.vocabulary)
+        return TokenCounts.open(self.folder / _COUNTS, self.words.vocabulary)
 
     @classmethod
     def write(
@@ -150,7 +150,7 @@ class Generation:
                 embedder=contents.embedder,
                 embedder_fingerprint=contents.embedder_fingerprint,
                 splitter_fingerprint=contents.splitter_fingerprint,
-                terms_fingerprint=terms_fingerprint(),
+                tokens_fingerprint=tokens_fingerprint(),
                 documents=len(contents.documents),
                 passages=len(contents.passages),
                 quarantined=tuple(contents.quarantined),

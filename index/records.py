@@ -67,7 +67,7 @@ class Manifest(BaseModel, frozen=True):
     embedder: str
     embedder_fingerprint: str
     splitter_fingerprint: str
-    terms_fingerprint: str = ""
+    tokens_fingerprint: str = ""
     documents: int
     passages: int
     quarantined: tuple[Quarantined, ...]

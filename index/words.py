@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 
 from index.errors import DamagedGeneration
-from index.term_counts import TermCounts
 from index.terms import terms
+from index.token_counts import TokenCounts
 
 _K1, _B = 0.9, 0.4  # the values of Pyserini's baselines (Lin et al., 2021)
 
@@ -31,26 +31,25 @@ class WordIndex:
     @classmethod
     def build(cls, texts: Sequence[str]) -> WordIndex:
         """Index texts; row numbers are their order."""
-        return cls.from_counts(TermCounts.of(texts))
+        return cls.from_counts(TokenCounts.of(texts))
 
     @classmethod
-    def from_counts(cls, table: TermCounts) -> WordIndex:
-        """Index rows whose terms are counted already."""
+    def from_counts(cls, table: TokenCounts) -> WordIndex:
+        """Index rows whose tokens are counted already."""
         model = bm25s.BM25(method="lucene", k1=_K1, b=_B)
-        sizes = np.diff(table.ends, prepend=0)
-        rows = np.repeat(np.arange(len(table), dtype=np.int32), sizes)
-        lengths = np.bincount(rows, weights=table.counts, minlength=len(table))
-        holding = np.bincount(table.terms, minlength=len(table.vocabulary))
-        rarity = np.log(1 + (len(table) - holding + 0.5) / (holding + 0.5))
-        damping = _K1 * (1 - _B + _B * lengths / lengths.mean())
-        weights = (rarity[table.terms] * table.counts / (table.counts + damping[rows])).astype(np.float32)
-        by_row = csr_matrix((weights, table.terms, np.append(0, table.ends)), (len(table), len(table.vocabulary)))
-        by_term = by_row.tocsc()
+        shape = (len(table), len(table.vocabulary))
+        by_row = csr_matrix((table.counts, table.tokens, np.append(0, table.ends)), shape)
+        lengths = np.asarray(by_row.sum(axis=1)).ravel()
+        holding = np.bincount(by_row.indices, minlength=shape[1])
+        rarity = np.log(1 + (shape[0] - holding + 0.5) / (holding + 0.5))
+        damping = np.repeat(_K1 * (1 - _B + _B * lengths / lengths.mean()), np.diff(by_row.indptr))
+        weights = (rarity[by_row.indices] * by_row.data / (by_row.data + damping)).astype(np.float32)
+        by_term = csr_matrix((weights, by_row.indices, by_row.indptr), shape).tocsc()
         model.scores = {
             "data": by_term.data,
             "indices": by_term.indices.astype(np.int32),
             "indptr": by_term.indptr.astype(np.int64),
-            "num_docs": len(table),
+            "num_docs": shape[0],
         }
         model.vocab_dict = {term: n for n, term in enumerate(table.vocabulary)}
         model.nonoccurrence_array = None

@@ -12,7 +12,7 @@ from index.generation import Generation
 from index.passage_table import PassageRows
 from index.passages import Document, Passage
 from index.records import IndexedDocument, Quarantined, SourceFile
-from index.term_counts import TermCounts
+from index.token_counts import TokenCounts
 from ingest.errors import Unreadable
 from ingest.reading import FileReader
 from ingest.reporting import Progress
@@ -72,11 +72,11 @@ class Gathered:
                 parts.append(before.passages.rows(run.start, run.stop))
         return PassageRows.joined(parts)
 
-    def counts(self, before: Generation | None) -> TermCounts:
-        """The terms of all passages; counted only where they are not known."""
+    def counts(self, before: Generation | None) -> TokenCounts:
+        """The tokens of all passages; counted only where they are not known."""
         old = before.counts() if before is not None else None
         texts = [p.indexed_text for run in self.runs for p in self._uncounted(run, before, old is not None)]
-        new = TermCounts.of(texts, old.vocabulary if old is not None else ())
+        new = TokenCounts.of(texts, old.vocabulary if old is not None else ())
         parts, start = [], 0
         for run in self.runs:
             if isinstance(run, range) and old is not None:
@@ -84,7 +84,7 @@ class Gathered:
             else:
                 parts.append(new.rows(start, start + len(run)))
                 start += len(run)
-        return TermCounts.joined(parts, new.vocabulary)
+        return TokenCounts.joined(parts, new.vocabulary)
 
     @staticmethod
     def _uncounted(run: range | list[Passage], before: Generation | None, known: bool) -> Iterable[Passage]:

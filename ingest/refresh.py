@@ -205,7 +205,7 @@ class Refresher:
         """Say before writing that there is no room, rather than in the middle of it. Raises KnowledgeBaseError."""
         counts = contents.counts
         needed = (
-            contents.vectors.nbytes + len(contents.passages.lines) + 2 * (counts.terms.nbytes + counts.counts.nbytes)
+            contents.vectors.nbytes + len(contents.passages.lines) + 2 * (counts.tokens.nbytes + counts.counts.nbytes)
         )
         free = shutil.disk_usage(self._knowledge_base.folder).free
         if free < needed:

@@ -61,7 +61,7 @@ def files_of(sources: Sequence[Path]) -> list[FoundFile]:
     files: list[FoundFile] = []
     for source in sources:
         found = _below(source)
-        sidecars = {n for n in found if n.endswith((".yaml", ".yml")) and is_sidecar(Path(n))}
+        sidecars = {n for n in found if n.lower().endswith((".yaml", ".yml")) and is_sidecar(Path(n))}
         names = sorted(found.keys() - sidecars, key=lambda n: n.split("/"))
         if not names:
             raise SourceError(f"{source}: no files in this folder")
@@ -73,9 +73,10 @@ def files_of(sources: Sequence[Path]) -> list[FoundFile]:
                     f"{source / below}: another source already has a document named {name}; rename one of the folders"
                 )
             taken.add(name)
-            beside = sidecar_of(Path(below)).as_posix() if sidecars else ""
-            sidecar = f"{folder}/{beside}" if beside in sidecars else ""
-            files.append(FoundFile(name, f"{folder}/{below}", found[below], sidecar, found.get(beside)))
+            place = f"{folder}/{below}"
+            beside = sidecar_of(Path(place)) if sidecars else None
+            look = _look(beside) if beside is not None else None
+            files.append(FoundFile(name, place, found[below], str(beside or ""), look))
     return files
 
 
@@ -83,8 +84,15 @@ def _below(source: Path) -> Mapping[str, Look | None]:
     """Every file at or below a source, by its path there."""
     if source.is_file():
         both = (source, sidecar_of(source))
-        return {p.name: Look.of(p.stat()) for p in both if p.is_file()}
+        return {p.name: _look(p) for p in both if p is not None}
     return dict(_walk(str(source), ""))
+
+
+def _look(path: Path) -> Look | None:
+    try:
+        return Look.of(path.stat())
+    except OSError:
+        return None
 
 
 def _walk(folder: str, prefix: str) -> Iterator[tuple[str, Look | None]]:

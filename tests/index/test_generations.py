@@ -24,7 +24,7 @@ from index.lock import writing
 from index.passage_table import PassageRows, PassageTable, keys_of
 from index.passages import Passage
 from index.retrieval import Retriever
-from index.term_counts import TermCounts
+from index.token_counts import TokenCounts
 from index.vector_cache import RememberingEmbedder, VectorCache
 from index.words import WordIndex
 from ingest.refresh import Refresher
@@ -54,11 +54,11 @@ def test_passages_come_back_as_they_went_in_whole_and_in_runs(passages: list[Pas
 
 
 @given(st.lists(st.text("ab c1。电话", max_size=12), min_size=1, max_size=8), st.data())
-def test_terms_carried_over_weigh_what_terms_counted_anew_weigh(texts: list[str], data: st.DataObject) -> None:
-    old = TermCounts.of(texts)
+def test_tokens_carried_over_weigh_what_tokens_counted_anew_weigh(texts: list[str], data: st.DataObject) -> None:
+    old = TokenCounts.of(texts)
     cut = data.draw(st.integers(0, len(texts)))
-    fresh = TermCounts.of(["b 1 zebra"], old.vocabulary)
-    joined = TermCounts.joined([old.rows(cut, len(old)), fresh], fresh.vocabulary)
+    fresh = TokenCounts.of(["b 1 zebra"], old.vocabulary)
+    joined = TokenCounts.joined([old.rows(cut, len(old)), fresh], fresh.vocabulary)
     carried, anew = WordIndex.from_counts(joined), WordIndex.build([*texts[cut:], "b 1 zebra"])
     assert set(carried.vocabulary) == set(anew.vocabulary)
     for query in ("a b", "zebra", "电话", "1"):
