@@ -26,7 +26,7 @@ AsWritten.yaml_implicit_resolvers = {
 }
 
 
-def as_strings(values: Mapping[object, object]) -> dict[str, str]:
+def as_strings(values: Mapping[str, object]) -> dict[str, str]:
     """Values as they are written (`1.10` stays `1.10`), dates ISO, lists joined by a comma; nothing nested or empty."""
     return {str(key): text for key, value in values.items() if (text := _text(value)) not in _NOTHING}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import yaml
 
@@ -24,7 +24,7 @@ class Sidecar:
     metadata: Mapping[str, str]
 
 
-def is_sidecar(path: Path) -> bool:
+def is_sidecar(path: PurePath) -> bool:
     """Whether a file describes another one, going by its name."""
     return path.name.lower().endswith(SUFFIXES)
 

@@ -37,8 +37,8 @@ def split(source: str) -> Page:
         return Page("", source)
     inside = match["inside"]
     values = _toml(inside) if match["fence"] == "+++" else _yaml(inside)
-    if values is None:
-        values = _by_lines(inside)
+    if values is None and (lines := _by_lines(inside)) is not None:
+        values = {**lines}
     if values is None:
         return Page("", source)
     metadata = as_strings(values)
@@ -46,7 +46,7 @@ def split(source: str) -> Page:
     return Page(title, source[match.end() :], metadata)
 
 
-def _yaml(inside: str) -> dict[object, object] | None:
+def _yaml(inside: str) -> dict[str, object] | None:
     # besides its own errors PyYAML lets through those of int(), date() and of Python's stack
     try:
         values = yaml.load(inside, Loader=AsWritten)
@@ -57,9 +57,9 @@ def _yaml(inside: str) -> dict[object, object] | None:
     return values if isinstance(values, dict) else None
 
 
-def _toml(inside: str) -> dict[object, object] | None:
+def _toml(inside: str) -> dict[str, object] | None:
     try:
-        return {**tomllib.loads(inside)}
+        return tomllib.loads(inside)
     except (ValueError, RecursionError):
         return None
 

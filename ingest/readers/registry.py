@@ -11,8 +11,9 @@ from types import MappingProxyType
 from index.passages import Document
 from ingest import sidecars
 from ingest.errors import Unreadable
+from ingest.language import language_of
 from ingest.metadata import check_scope
-from ingest.readers import docx, html, markdown, pdf, plain
+from ingest.readers import archive, delimited, docx, html, jsonl, markdown, pdf, plain, pptx, rtf, xlsx
 from ingest.readers.reading import Reading
 from ingest.readers.titles import title_from_name
 
@@ -28,6 +29,13 @@ SUFFIXES: Mapping[str, Reader] = MappingProxyType(
         ".text": plain.read,
         ".pdf": pdf.read,
         ".docx": docx.read,
+        ".pptx": pptx.read,
+        ".xlsx": xlsx.read,
+        ".rtf": rtf.read,
+        ".csv": delimited.read,
+        ".tsv": delimited.read,
+        ".jsonl": jsonl.read,
+        ".ndjson": jsonl.read,
     }
 )
 
@@ -69,7 +77,8 @@ class _Described:
 def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     """Read one source file, and the sidecar beside it, into the Document called `name`.
 
-    The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
+    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
+    read; its sidecar holds for all of them, but for what a member's own one says. The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
     `name`. A Markdown page with a title and nothing below it (a folder's stub) is a Document without sections.
     Raises Unreadable, with reason and stage, for a format without a reader, a file larger than allowed or empty, one
     that cannot be opened, one that holds no text, and metadata that cannot be understood.
@@ -78,6 +87,8 @@ def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     data = _bytes_of(path, limits.max_bytes)
     beside = sidecars.sidecar_of(path)
     described = (_Described(beside.name, sidecars.bytes_of(beside)),) if beside else ()
+    if _suffix(path.name) in archive.SUFFIXES:
+        return _archived(name, data, described, limits)
     return FileReading((_document(name, data, described),))
 
 
@@ -87,9 +98,32 @@ def read_document(path: Path, name: str, max_bytes: int) -> Document:
     return document
 
 
+def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits: Limits) -> FileReading:
+    members = {
+        member.name: member
+        for member in archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes)
+    }
+    if not members:
+        raise Unreadable("no files in this archive", "archive")
+    documents: list[Document] = []
+    failures: list[Failure] = []
+    for inside, member in members.items():
+        if sidecars.is_sidecar(PurePosixPath(inside)):
+            continue
+        full_name = f"{name}/{inside}"
+        try:
+            _check_format(inside)
+            beside = [f"{inside}{suffix}" for suffix in sidecars.SUFFIXES if f"{inside}{suffix}" in members]
+            own = tuple(_Described(beside_name, members[beside_name].read()) for beside_name in beside[:1])
+            documents.append(_document(full_name, member.read(), (*described, *own), len(described)))
+        except Unreadable as exc:
+            failures.append(Failure(full_name, str(exc), exc.stage))
+    return FileReading(tuple(documents), tuple(failures))
+
+
 def _check_format(name: str) -> None:
     suffix = _suffix(name)
-    if suffix not in SUFFIXES:
+    if suffix not in SUFFIXES and suffix not in archive.SUFFIXES:
         raise Unreadable(
             f"format {suffix} is not supported" if suffix else "a file without a suffix: its format is not known",
             "open",
@@ -100,20 +134,22 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _document(name: str, data: bytes, described: tuple[_Described, ...]) -> Document:
-    """The document of a file's bytes; of several sidecars the later ones win."""
+def _document(name: str, data: bytes, described: tuple[_Described, ...], shared: int = 0) -> Document:
+    """The document of a file's bytes; of several sidecars the later ones win, and the first `shared` give no title."""
+    if not data:
+        raise Unreadable("empty file", "open")
     reader = SUFFIXES[_suffix(name)]
-    title = ""
-    metadata: dict[str, str] = {}
-    for sidecar in described:
-        said = sidecars.parse(sidecar.data, sidecar.name)
-        title, metadata = said.title or title, {**metadata, **said.metadata}
+    said = [sidecars.parse(sidecar.data, sidecar.name) for sidecar in described]
     reading = reader(data)
-    title = title or reading.title
+    title = next((sidecar.title for sidecar in reversed(said[shared:]) if sidecar.title), reading.title)
     if not reading.sections and not (title and reader is markdown.read):
         raise Unreadable("no text found")
-    metadata = {**reading.metadata, **metadata}
+    metadata = dict(reading.metadata)
+    for sidecar in said:
+        metadata.update(sidecar.metadata)
     check_scope(metadata)
+    if "language" not in metadata and (language := language_of(section.text for section in reading.sections)):
+        metadata["language"] = language
     content_hash = sidecars.content_hash(data, *(sidecar.data for sidecar in described))
     return Document(name, title or title_from_name(name), reading.sections, content_hash, metadata)
 
@@ -132,8 +168,6 @@ def _bytes_of(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         reason = f"{_megabytes(size)} is more than the limit of {_megabytes(max_bytes)} (ingest.max_file_mb)"
         raise Unreadable(reason, "open")
-    if not data:
-        raise Unreadable("empty file", "open")
     return data
 
 

@@ -76,7 +76,7 @@ class TestEveryFile:
     @pytest.mark.parametrize(
         ("name", "content", "reason"),
         [
-            ("fees.rtf", b"{\\rtf1}", "format .rtf is not supported"),
+            ("fees.odt", b"text", "format .odt is not supported"),
             ("fees", b"text", "without a suffix"),
             ("fees.txt", b"", "empty file"),
             ("fees.txt", b" \n\t\r\n", "no text found"),
