@@ -49,6 +49,8 @@ class IngestSettings:
     max_file_mb: int = _setting(
         20, "Larger files are left out, with this as the reason; in megabytes of 2^20 bytes.", 1
     )
+    max_seconds: int = _setting(60, "A file that takes longer to read is set aside; in seconds.", 1)
+    max_memory_mb: int = _setting(1500, "So is one that takes more memory to read; in megabytes of 2^20 bytes.", 256)
     passage_tokens: int = _setting(200, "Longest passage in the embedder's tokens, its heading included.", 48)
     max_drop: float = _setting(
         0.3, "Share of passages that one refresh may lose; one that would lose more is stopped before publishing.", 0, 1

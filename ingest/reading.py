@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from index.passages import Document
-from ingest.readers import read_document
-
-
-class Failure(Protocol):
-    """A part of a file that could not be read."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def stage(self) -> str: ...
-
-
-class FileReading(Protocol):
-    """What one file held: several documents where it is an archive."""
-
-    @property
-    def documents(self) -> Sequence[Document]: ...
-    @property
-    def failures(self) -> Sequence[Failure]: ...
+from ingest.readers import FileReading, Limits, read_file
 
 
 class FileReader(Protocol):
-    """Reads one file. Raises Unreadable where nothing of it can be read."""
+    """Reads one file after another."""
 
-    def read(self, path: Path, name: str) -> FileReading: ...
+    def read(self, path: Path, name: str) -> FileReading:
+        """Raises Unreadable where nothing of the file can be read."""
+        ...
 
-
-@dataclass(frozen=True, slots=True)
-class _OneDocument:
-    documents: tuple[Document, ...]
-    failures: tuple[Failure, ...] = ()
+    def close(self) -> None:
+        """Give back what reading holds; it may be read on afterwards."""
+        ...
 
 
 class InProcessReader:
     """Reads files in this process: for files that are trusted."""
 
     def __init__(self, max_file_bytes: int) -> None:
-        self._max_file_bytes = max_file_bytes
+        self._limits = Limits(max_file_bytes)
 
     def read(self, path: Path, name: str) -> FileReading:
-        return _OneDocument((read_document(path, name, self._max_file_bytes),))
+        return read_file(path, name, self._limits)
+
+    def close(self) -> None:
+        """There is nothing to give back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import shutil
@@ -79,7 +80,7 @@ class Refresher:
         """
         clock = Clock()
         check_sources(sources)
-        with self._knowledge_base.writing("refresh", self._policy.wait):
+        with self._knowledge_base.writing("refresh", self._policy.wait), contextlib.closing(self._reader):
             try:
                 return self._refresh(sources, clock, progress or Quiet())
             except GateClosed as exc:

@@ -11,7 +11,8 @@ from index.embedding import SentenceTransformerEmbedder
 from index.library import KnowledgeBase
 from ingest.canaries import CANARIES
 from ingest.errors import SourceError
-from ingest.reading import InProcessReader
+from ingest.isolation import IsolatedReader
+from ingest.readers import Limits
 from ingest.refresh import Refresher, RefreshPolicy
 
 
@@ -26,7 +27,7 @@ def open_refresher(settings: Settings, *, wait: float = 0, retry: bool = False, 
     policy = RefreshPolicy(
         max_drop=ingest.max_drop,
         keep_failed=ingest.on_failure == "keep",
-        reading=f"{ingest.max_file_mb} MB",
+        reading=f"{ingest.max_file_mb} MB, {ingest.max_seconds} s, {ingest.max_memory_mb} MB",
         canaries=(settings.home / CANARIES,),
         wait=wait,
         retry=retry,
@@ -36,7 +37,7 @@ def open_refresher(settings: Settings, *, wait: float = 0, retry: bool = False, 
         KnowledgeBase(settings.knowledge_base),
         SentenceTransformerEmbedder.from_name(settings.models.embedder),
         ingest.passage_tokens,
-        InProcessReader(ingest.max_file_mb * 2**20),
+        IsolatedReader(Limits(ingest.max_file_mb * 2**20), ingest.max_seconds, ingest.max_memory_mb),
         policy,
     )
 
