@@ -89,7 +89,7 @@ def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     described = (_Described(beside.name, sidecars.bytes_of(beside)),) if beside else ()
     if _suffix(path.name) in archive.SUFFIXES:
         return _archived(name, data, described, limits)
-    return FileReading((_document(name, data, described),))
+    return FileReading((_document(name, data, SUFFIXES[_suffix(path.name)], described),))
 
 
 def read_document(path: Path, name: str, max_bytes: int) -> Document:
@@ -115,7 +115,9 @@ def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits:
             _check_format(inside)
             beside = [f"{inside}{suffix}" for suffix in sidecars.SUFFIXES if f"{inside}{suffix}" in members]
             own = tuple(_Described(beside_name, members[beside_name].read()) for beside_name in beside[:1])
-            documents.append(_document(full_name, member.read(), (*described, *own), len(described)))
+            content = member.read()  # refused for an archive, which has no reader
+            reader = SUFFIXES[_suffix(inside)]
+            documents.append(_document(full_name, content, reader, (*described, *own), len(described)))
         except Unreadable as exc:
             failures.append(Failure(full_name, str(exc), exc.stage))
     return FileReading(tuple(documents), tuple(failures))
@@ -134,11 +136,10 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _document(name: str, data: bytes, described: tuple[_Described, ...], shared: int = 0) -> Document:
+def _document(name: str, data: bytes, reader: Reader, described: tuple[_Described, ...], shared: int = 0) -> Document:
     """The document of a file's bytes; of several sidecars the later ones win, and the first `shared` give no title."""
     if not data:
         raise Unreadable("empty file", "open")
-    reader = SUFFIXES[_suffix(name)]
     said = [sidecars.parse(sidecar.data, sidecar.name) for sidecar in described]
     reading = reader(data)
     title = next((sidecar.title for sidecar in reversed(said[shared:]) if sidecar.title), reading.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -54,11 +55,11 @@ def _encoding(data: bytes) -> str:
     page = _CODE_PAGE.search(data[:4_000].decode("ascii", "replace"))
     if page and page[1] == "65001":
         return "utf-8"
+    name = f"cp{page[1]}" if page else "cp1252"
     try:
-        b"".decode(f"cp{page[1]}" if page else "cp1252")
+        return codecs.lookup(name).name
     except LookupError:
         return "cp1252"
-    return f"cp{page[1]}" if page else "cp1252"
 
 
 def _plain(source: str) -> str:

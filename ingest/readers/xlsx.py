@@ -33,7 +33,7 @@ def read(data: bytes) -> Reading:
     Raises Unreadable for a file that is no workbook, is damaged, encrypted, unpacks to more than 200 MB, or holds
     more than a million filled cells.
     """
-    check_package(data, "Excel workbook", ".xlsx", ".xls")
+    check_package(data, "an Excel workbook", ".xlsx", ".xls")
     # openpyxl trusts its input: damage shows as anything from KeyError to the XML parser's errors
     try:
         with warnings.catch_warnings(action="ignore"):  # of extensions that it leaves out: none holds text
