@@ -121,6 +121,21 @@ class TestRtf:
     def test_code_pages(self, source: bytes, text: str) -> None:
         assert rtf.read(source).sections[0].text == text
 
+    def test_pictures_leave_nothing_behind(self) -> None:
+        source = rb"{\rtf1\ansi Before {\*\shppict{\pict\pngblip 89504e47}}{\pict\wmetafile8\bin5 {}}{x}{\b after}\par}"
+        assert rtf.read(source).sections[0].text == "Before after"
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize(
+        "repeated",
+        [rb"{\fonttbl\f0 \fcharset0 ", rb'{\field{\*\fldinst{HYPERLINK "x"', rb"{\pict\bin ", rb"{\info{\title "],
+    )
+    def test_no_damage_takes_for_ever(self, repeated: bytes) -> None:
+        try:
+            rtf.read(rb"{\rtf1\ansi " + repeated * 20_000 + b"x}")
+        except Unreadable as refused:
+            assert "damaged" in str(refused)
+
     @pytest.mark.parametrize("source", [b"plain text", b"", b"{\\rtf1\\uc{}x}"])
     def test_no_rtf_or_damaged_is_refused(self, source: bytes) -> None:
         with pytest.raises(Unreadable, match="RTF"):
