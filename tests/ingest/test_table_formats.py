@@ -6,6 +6,8 @@ import csv
 import datetime
 import io
 import json
+import re
+import zipfile
 from collections.abc import Callable
 
 import openpyxl
@@ -228,6 +230,26 @@ class TestXlsx:
             (("Mobile",), "| Group | Pack | MB |\n| --- | --- | --- |\n| Day | D1 | 100 |\n| Day | D2 | 200 |"),
             (("Mobile", "Holidays"), "| Group | Pack | MB |\n| --- | --- | --- |\n| Xmas | X | 9 |"),
         ]
+
+    def test_labels_beside_values_have_no_header(self) -> None:
+        def build(sheet: Worksheet) -> None:
+            put(sheet, 1, 1, ["Monthly fee", 9.9], ["Data", "5 GB"])
+
+        (_, text) = outline_of(xlsx.read(workbook(build)))[0]
+        assert text == "|  |  |\n| --- | --- |\n| Monthly fee | 9.9 |\n| Data | 5 GB |"
+
+    def test_formulas_give_the_value_that_was_computed_last(self) -> None:
+        def build(sheet: Worksheet) -> None:
+            put(sheet, 1, 1, ["Plan", "Price"], ["S", "=4+5"])
+
+        plain = workbook(build)
+        with pytest.raises(Unreadable, match=r"never computed \(1 on sheet Mobile\)"):
+            xlsx.read(plain)
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(plain)) as old, zipfile.ZipFile(out, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, re.sub(rb"<v\s*/>|<v></v>", b"<v>9</v>", old.read(name)))
+        assert "| S | 9 |" in xlsx.read(out.getvalue()).sections[0].text
 
     def test_hidden_sheets_are_passed_over(self) -> None:
         book = openpyxl.Workbook()
