@@ -105,6 +105,8 @@ def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits:
     }
     if not members:
         raise Unreadable("no files in this archive", "archive")
+    for sidecar in described:  # said once, and not by every member
+        check_scope(sidecars.parse(sidecar.data, sidecar.name).metadata)
     documents: list[Document] = []
     failures: list[Failure] = []
     for inside, member in members.items():

@@ -92,6 +92,13 @@ def test_sidecars_inside_hold_for_their_member_and_the_one_beside_for_all(read_z
     assert (second.title, second.metadata) == ("Bee", {"audience": "agent", "product": "Tarn"})
 
 
+def test_a_broken_sidecar_beside_an_archive_is_refused_once(read_zip: ReadZip, tmp_path: Path) -> None:
+    (tmp_path / "help.zip.meta.yaml").write_text("audience: shops\n")
+    with pytest.raises(Unreadable, match="audience 'shops'") as refused:
+        read_zip({"a.md": "x", "b.md": "x"})
+    assert refused.value.stage == "metadata"
+
+
 def test_a_broken_sidecar_sets_its_member_aside(read_zip: ReadZip) -> None:
     reading = read_zip({"a.md": "x", "b.md": "x", "b.md.meta.yaml": "audience: [agent\n"})
     assert [document.name for document in reading.documents] == ["docs/help.zip/a.md"]

@@ -344,6 +344,24 @@ class TestHtml:
         assert len(words) == page.count("w")
 
 
+class TestChineseText:
+    def test_chapters_sections_and_numbered_lines_are_headings(self, read: Read) -> None:
+        source = (
+            "国际漫游服务说明\n=====\n\n第一章 资费\n漫游资费按地区计算。\n第一节 欧洲\n每天二十元。\n\n"
+            "第二章 开通\n第三条 用户应当先开通漫游，然后出境。\n\n【注意事项】\n\n请关闭自动更新。\n\n"
+            "一、短信\n\n二、电话\n\n（一）拨打\n\n每分钟一元。\n"
+        )
+        document = read("漫游.txt", source)
+        assert document.title == "国际漫游服务说明"
+        assert outline_of(document) == [
+            (("第一章 资费",), "漫游资费按地区计算。"),
+            (("第一章 资费", "第一节 欧洲"), "每天二十元。"),
+            (("第二章 开通",), "第三条 用户应当先开通漫游，然后出境。"),
+            (("【注意事项】",), "请关闭自动更新。\n\n一、短信\n\n二、电话"),
+            (("【注意事项】", "（一）拨打"), "每分钟一元。"),
+        ]
+
+
 class TestPlainText:
     SOURCE = """\
     Tariff guide
