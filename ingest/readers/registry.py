@@ -77,9 +77,10 @@ class _Described:
 def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     """Read one source file, and the sidecar beside it, into the Document called `name`.
 
-    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
-    read; its sidecar holds for all of them, but for what a member's own one says. The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
+    The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
     `name`. A Markdown page with a title and nothing below it (a folder's stub) is a Document without sections.
+    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
+    read; the sidecar beside it holds for all of them, except where a member's own, inside, says otherwise.
     Raises Unreadable, with reason and stage, for a format without a reader, a file larger than allowed or empty, one
     that cannot be opened, one that holds no text, and metadata that cannot be understood.
     """
@@ -99,26 +100,25 @@ def read_document(path: Path, name: str, max_bytes: int) -> Document:
 
 
 def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits: Limits) -> FileReading:
-    members = {
-        member.name: member
-        for member in archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes)
-    }
+    members = list(archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes))
     if not members:
         raise Unreadable("no files in this archive", "archive")
+    described_inside = {member.name: member for member in members if sidecars.is_sidecar(PurePosixPath(member.name))}
     for sidecar in described:  # said once, and not by every member
         check_scope(sidecars.parse(sidecar.data, sidecar.name).metadata)
     documents: list[Document] = []
     failures: list[Failure] = []
-    for inside, member in members.items():
-        if sidecars.is_sidecar(PurePosixPath(inside)):
+    for member in members:
+        if member.name in described_inside:
             continue
-        full_name = f"{name}/{inside}"
+        full_name = f"{name}/{member.name}"
         try:
-            _check_format(inside)
-            beside = [f"{inside}{suffix}" for suffix in sidecars.SUFFIXES if f"{inside}{suffix}" in members]
-            own = tuple(_Described(beside_name, members[beside_name].read()) for beside_name in beside[:1])
+            _check_format(member.name)
+            names = (f"{member.name}{suffix}" for suffix in sidecars.SUFFIXES)
+            beside = [described_inside[beside_name] for beside_name in names if beside_name in described_inside]
+            own = tuple(_Described(sidecar.name, sidecar.read()) for sidecar in beside[:1])
             content = member.read()  # refused for an archive, which has no reader
-            reader = SUFFIXES[_suffix(inside)]
+            reader = SUFFIXES[_suffix(member.name)]
             documents.append(_document(full_name, content, reader, (*described, *own), len(described)))
         except Unreadable as exc:
             failures.append(Failure(full_name, str(exc), exc.stage))

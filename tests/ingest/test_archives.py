@@ -75,6 +75,13 @@ def test_bad_members_are_named_and_the_rest_is_read(read_zip: ReadZip) -> None:
     assert sorted(unsafe) == ["../out.md", "/etc/out.md", "C:/out.md", "a/../../out.md"]
 
 
+def test_of_two_members_of_one_name_the_first_is_read_and_the_second_named(read_zip: ReadZip) -> None:
+    data = zipped({"aa.md": "First.", "ab.md": "Second."}).replace(b"ab.md", b"aa.md")
+    reading = read_zip(data)
+    assert [document.sections[0].text for document in reading.documents] == ["First."]
+    assert [failure.reason for failure in reading.failures] == ["a second file of the same name"]
+
+
 def test_what_systems_leave_in_archives_is_passed_over(read_zip: ReadZip) -> None:
     reading = read_zip({"a.md": "x", "__MACOSX/._a.md": "x", ".git/b.md": "x", "Thumbs.db": "x", "b/~$c.docx": "x"})
     assert (len(reading.documents), reading.failures) == (1, ())
