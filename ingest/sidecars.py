@@ -26,7 +26,7 @@ class Sidecar:
 
 def is_sidecar(path: PurePath) -> bool:
     """Whether a file describes another one, going by its name."""
-    return path.name.lower().endswith(SUFFIXES)
+    return path.name.endswith(SUFFIXES)
 
 
 def sidecar_of(path: Path) -> Path | None:

@@ -23,7 +23,7 @@ def read(data: bytes) -> Reading:
     The title is that of the document's properties, or the first paragraph in the Title style, or the first heading.
     Raises Unreadable for a file that is no Word document, is damaged, encrypted, or unpacks to more than 200 MB.
     """
-    check_package(data, "Word document", ".docx", ".doc")
+    check_package(data, "a Word document", ".docx", ".doc")
     # python-docx trusts its input: damage shows as anything from KeyError to lxml's and zlib's errors
     try:
         document = docx.Document(io.BytesIO(data))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from ingest.metadata import AsWritten, as_strings
+from index.scope import FIELDS
+from ingest.errors import Unreadable
+from ingest.metadata import AsWritten, as_strings, tidy
 
 _FENCED = re.compile(
     r"\s*(?P<fence>---|\+\+\+)[ \t]*\n(?P<inside>.*?)^(?:(?P=fence)|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
@@ -31,6 +33,7 @@ def split(source: str) -> Page:
 
     Values become strings as they are written (`1.10` stays `1.10`), dates ISO, lists joined by a comma; nested
     tables are left out. Front matter that does not parse is read line by line; what is none at all stays in the body.
+    Raises Unreadable, in the stage "metadata", where reading by lines would lose whom or when a page is for.
     """
     match = _FENCED.match(source)
     if not match:
@@ -70,4 +73,10 @@ def _by_lines(inside: str) -> dict[str, str] | None:
     lines = [line for line in inside.split("\n") if line.strip()]
     if not found or len(found) * 2 < len(lines):
         return None
-    return {match["key"].strip(): match["value"].strip().strip("\"'") for match in found}
+    values = {match["key"].strip(): match["value"].strip().strip("\"'") for match in found}
+    for key, value in values.items():
+        # a list or a block, whose lines say whom the page is for, or when: to lose them could show it to customers
+        if not value and not tidy({key: "?"}).keys().isdisjoint(FIELDS):
+            line = next(number for number, text in enumerate(inside.split("\n"), 2) if text.strip().startswith(key))
+            raise Unreadable(f"front matter that is not valid YAML, line {line}: {key} cannot be read", "metadata")
+    return values

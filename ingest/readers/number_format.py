@@ -9,7 +9,9 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]|_.|\*.')
 _DIGITS = re.compile(r"[#0?](?:[#0?,. ]*[#0?])?,*")
 _FRACTION = re.compile(r"[#?0] ?[#?]+/[#?\d]+")
-_MOST_DECIMALS = 15  # what a double holds; more are the noise of binary fractions
+_TOO_LARGE = 10**13  # for decimals beside them
+_MOST_SHOWN = 10  # decimals
+_MOST_DIGITS = 15  # what a double holds; more are the noise of binary fractions
 
 
 def shown(value: object, number_format: str) -> str:
@@ -29,12 +31,14 @@ def shown(value: object, number_format: str) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    plain = f"{value:.{_MOST_DECIMALS}g}" if abs(value) < 1e15 else str(value)
+    plain = f"{value:.{_MOST_DIGITS}g}" if abs(value) < 1e15 else str(value)
     try:
         exact = Decimal(plain)
     except InvalidOperation:
         return plain
-    plain = f"{exact:f}" if exact.is_finite() and abs(exact) > Decimal("1e-9") else plain
+    if not exact.is_finite() or abs(exact) >= _TOO_LARGE:
+        return plain
+    plain = f"{exact:f}" if abs(exact) > Decimal("1e-9") else plain
     section, signed = _section(exact, number_format)
     if not signed:
         exact = abs(exact)
@@ -69,7 +73,8 @@ def _section(value: Decimal, number_format: str) -> tuple[str, bool]:
 def _with_digits(value: Decimal, digits: str) -> str:
     whole, _, fraction = digits.rstrip(",").partition(".")
     scaled = value / 1000 ** (len(digits) - len(digits.rstrip(",")))
-    least, most = fraction.count("0"), len(re.findall("[0#?]", fraction))
+    places = "".join(re.findall("[0#?]", fraction))[:_MOST_SHOWN]
+    least, most = places.count("0"), len(places)
     rounded = scaled.quantize(Decimal(1).scaleb(-most), ROUND_HALF_UP)
     text = f"{rounded:,f}" if "," in whole else f"{rounded:f}"
     head, _, tail = text.partition(".")

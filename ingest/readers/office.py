@@ -15,7 +15,7 @@ _PROLOGUE = 8_192
 
 
 def check_package(data: bytes, kind: str, suffix: str, old_suffix: str) -> None:
-    """Raise Unreadable for what is no office package of this `kind` ("Word document"), for one that is damaged,
+    """Raise Unreadable for what is no office package of this `kind` ("a Word document"), for one that is damaged,
     encrypted, unpacks to more than 200 MB, or whose XML declares entities."""
     if data.startswith(_OLD_OFFICE):
         raise Unreadable(f"encrypted, or an old {old_suffix} file; save it as {suffix} without a password")
@@ -26,7 +26,7 @@ def check_package(data: bytes, kind: str, suffix: str, old_suffix: str) -> None:
     except Unreadable:
         raise
     except Exception as exc:
-        reason = "cut off or damaged" if data.startswith(b"PK") else f"not a {kind}, whatever its name says"
+        reason = "cut off or damaged" if data.startswith(b"PK") else f"not {kind}, whatever its name says"
         raise Unreadable(reason) from exc
 
 
@@ -39,7 +39,7 @@ def _check_members(package: zipfile.ZipFile, kind: str) -> None:
             f"unpacks to {unpacked / 2**20:.0f} MB, more than the {MAX_UNPACKED_BYTES // 2**20} MB that are safe"
         )
     if "[Content_Types].xml" not in {member.filename for member in members}:
-        raise Unreadable(f"a zip archive, but not a {kind}")
+        raise Unreadable(f"a zip archive, but not {kind}")
     for member in members:
         if member.filename.lower().endswith((".xml", ".rels")):
             with package.open(member) as part:

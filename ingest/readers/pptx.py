@@ -33,7 +33,7 @@ def read(data: bytes) -> Reading:
     The title is that of the file's properties, or the first slide's. Raises Unreadable for a file that is no
     presentation, is damaged, encrypted, or unpacks to more than 200 MB.
     """
-    check_package(data, "PowerPoint presentation", ".pptx", ".ppt")
+    check_package(data, "a PowerPoint presentation", ".pptx", ".ppt")
     # python-pptx trusts its input: damage shows as anything from KeyError to lxml's errors
     try:
         presentation = pptx.Presentation(io.BytesIO(data))

@@ -77,9 +77,10 @@ class _Described:
 def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     """Read one source file, and the sidecar beside it, into the Document called `name`.
 
-    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
-    read; its sidecar holds for all of them, but for what a member's own one says. The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
+    The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
     `name`. A Markdown page with a title and nothing below it (a folder's stub) is a Document without sections.
+    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
+    read; the sidecar beside it holds for all of them, except where a member's own, inside, says otherwise.
     Raises Unreadable, with reason and stage, for a format without a reader, a file larger than allowed or empty, one
     that cannot be opened, one that holds no text, and metadata that cannot be understood.
     """
@@ -89,7 +90,7 @@ def read_file(path: Path, name: str, limits: Limits) -> FileReading:
     described = (_Described(beside.name, sidecars.bytes_of(beside)),) if beside else ()
     if _suffix(path.name) in archive.SUFFIXES:
         return _archived(name, data, described, limits)
-    return FileReading((_document(name, data, described),))
+    return FileReading((_document(name, data, SUFFIXES[_suffix(path.name)], described),))
 
 
 def read_document(path: Path, name: str, max_bytes: int) -> Document:
@@ -99,23 +100,26 @@ def read_document(path: Path, name: str, max_bytes: int) -> Document:
 
 
 def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits: Limits) -> FileReading:
-    members = {
-        member.name: member
-        for member in archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes)
-    }
+    members = list(archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes))
     if not members:
         raise Unreadable("no files in this archive", "archive")
+    described_inside = {member.name: member for member in members if sidecars.is_sidecar(PurePosixPath(member.name))}
+    for sidecar in described:  # said once, and not by every member
+        check_scope(sidecars.parse(sidecar.data, sidecar.name).metadata)
     documents: list[Document] = []
     failures: list[Failure] = []
-    for inside, member in members.items():
-        if sidecars.is_sidecar(PurePosixPath(inside)):
+    for member in members:
+        if member.name in described_inside:
             continue
-        full_name = f"{name}/{inside}"
+        full_name = f"{name}/{member.name}"
         try:
-            _check_format(inside)
-            beside = [f"{inside}{suffix}" for suffix in sidecars.SUFFIXES if f"{inside}{suffix}" in members]
-            own = tuple(_Described(beside_name, members[beside_name].read()) for beside_name in beside[:1])
-            documents.append(_document(full_name, member.read(), (*described, *own), len(described)))
+            _check_format(member.name)
+            names = (f"{member.name}{suffix}" for suffix in sidecars.SUFFIXES)
+            beside = [described_inside[beside_name] for beside_name in names if beside_name in described_inside]
+            own = tuple(_Described(sidecar.name, sidecar.read()) for sidecar in beside[:1])
+            content = member.read()  # refused for an archive, which has no reader
+            reader = SUFFIXES[_suffix(member.name)]
+            documents.append(_document(full_name, content, reader, (*described, *own), len(described)))
         except Unreadable as exc:
             failures.append(Failure(full_name, str(exc), exc.stage))
     return FileReading(tuple(documents), tuple(failures))
@@ -134,11 +138,10 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _document(name: str, data: bytes, described: tuple[_Described, ...], shared: int = 0) -> Document:
+def _document(name: str, data: bytes, reader: Reader, described: tuple[_Described, ...], shared: int = 0) -> Document:
     """The document of a file's bytes; of several sidecars the later ones win, and the first `shared` give no title."""
     if not data:
         raise Unreadable("empty file", "open")
-    reader = SUFFIXES[_suffix(name)]
     said = [sidecars.parse(sidecar.data, sidecar.name) for sidecar in described]
     reading = reader(data)
     title = next((sidecar.title for sidecar in reversed(said[shared:]) if sidecar.title), reading.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -27,6 +28,7 @@ _CODE_PAGE = re.compile(r"\\ansicpg(\d+)")
 _BULLET = re.compile(r"^[ \t]*[•◦▪·\uf0b7][ \t]*")
 # Apple's: the name of a file beside this one, and the character that stands for it
 _PICTURE = re.compile(r"\{\\NeXTGraphic[^{}]*\}(?:\\'[0-9a-fA-F]{2}|[^\\{}\n])?")
+_FONT_TABLE = re.compile(r"\{[^{}]*\\fonttbl")
 _MOST_BOLD_WORDS = 15
 
 
@@ -54,11 +56,11 @@ def _encoding(data: bytes) -> str:
     page = _CODE_PAGE.search(data[:4_000].decode("ascii", "replace"))
     if page and page[1] == "65001":
         return "utf-8"
+    name = f"cp{page[1]}" if page else "cp1252"
     try:
-        b"".decode(f"cp{page[1]}" if page else "cp1252")
+        return codecs.lookup(name).name
     except LookupError:
         return "cp1252"
-    return f"cp{page[1]}" if page else "cp1252"
 
 
 def _plain(source: str) -> str:
@@ -68,32 +70,54 @@ def _plain(source: str) -> str:
 
 
 def _marked(source: str) -> str:
-    """The source with marks where bold begins and ends, before headings, and around rows and cells of tables."""
+    """The source with marks where bold begins and ends, before headings, and around rows and cells of tables; without
+    its pictures."""
     levels = _heading_styles(source)
-    source = _PICTURE.sub("", source)
-    states: list[bool] = []
-    bold = False
+    source = _with_plain_fonts(_PICTURE.sub("", source))
     out: list[str] = []
-    done = 0
-    for match in _TOKEN.finditer(source):
+    bold, outer = False, list[bool]()
+    picture: int | None = None  # how deep the group of the picture is that we are in
+    place = 0
+    while match := _TOKEN.search(source, place):
         token, word, number = match[0], match[1], match[2]
-        out.append(source[done : match.start()])
-        done = match.end()
+        out.append(source[place : match.start()] if picture is None else "")
+        place = match.end() + (max(int(number or 0), 0) if word == "bin" else 0)
         before = bold
         if token == "{":
-            states.append(bold)
-        elif token == "}" and states:
-            bold = states.pop()
-        elif word == "b":
-            bold = number != "0"
-        elif word == "plain":
-            bold = False
-        # a field's link is left out: what the reader sees is its text, and striprtf looks for it at great cost
-        out.append("\\field " if word == "field" else token)
-        out.append(_mark_of(word, number, levels))
-        if bold != before:
-            out.append(_BOLD if bold else _PLAIN)
-    return "".join([*out, source[done:]])
+            outer.append(bold)
+        elif token == "}" and outer:
+            bold = outer.pop()
+            picture = None if picture is not None and len(outer) < picture else picture
+        elif word in ("b", "plain"):
+            bold = word == "b" and number != "0"
+        elif word == "pict" and picture is None:
+            picture = len(outer)
+        if picture is None or token in "{}":
+            # a field's link is left out: what the reader sees is its text, and striprtf looks for it at great cost
+            out.append(("\\field " if word == "field" else token) + _mark_of(word, number, levels))
+            out.append("" if bold == before else _BOLD if bold else _PLAIN)
+    return "".join([*out, source[place:] if picture is None else ""])
+
+
+def _with_plain_fonts(source: str) -> str:
+    """The source with its font table reduced to numbers and character sets: striprtf reads a damaged one for ever."""
+    begin = _FONT_TABLE.search(source)
+    if not begin:
+        return source
+    depth = 1
+    for brace in re.compile("[{}]").finditer(source, begin.end()):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            break
+    end = brace.end() if depth == 0 else len(source)
+    fonts: dict[str, str] = {}
+    font = ""
+    for kind, number in re.findall(r"\\(f|fcharset)(\d{1,5})", source[begin.end() : end]):
+        font = number if kind == "f" else font
+        fonts.setdefault(font, "0")
+        fonts[font] = number if kind == "fcharset" else fonts[font]
+    table = "".join(f"{{\\f{font}\\fcharset{charset} x;}}" for font, charset in fonts.items() if font)
+    return f"{source[: begin.end()]}{table}}}{source[end:]}"
 
 
 def _mark_of(word: str | None, number: str | None, levels: dict[str, int]) -> str:

@@ -74,7 +74,7 @@ def parts_of(sheet: Sheet) -> Iterator[Part]:
             continue
         rest = replace(table, rows=body)
         if lead or of != (table.left, table.right) or _is_header(filled, table, body[0]):
-            count = _header_height(filled, rest)
+            count = 0 if _is_form(filled, rest) else _header_height(filled, rest)
             header, rest = _header(filled, rest, count), replace(rest, rows=body[count:])
             of = (table.left, table.right)
         yield from _written(filled, rest, header)
@@ -142,6 +142,12 @@ def _is_header(sheet: Sheet, table: _Table, row: int) -> bool:
     return in_bold or not all(cell.is_text for cell in below)
 
 
+def _is_form(sheet: Sheet, table: _Table) -> bool:
+    """Whether a table is two columns of labels and values, which have no header."""
+    first = sheet.cells.get((table.rows[0], table.right))
+    return table.right == table.left + 1 and first is not None and not first.is_text
+
+
 def _header_height(sheet: Sheet, table: _Table) -> int:
     """How many rows the header takes: a cell merged over columns has its parts named below it."""
     last = 0
@@ -157,7 +163,7 @@ def _header_height(sheet: Sheet, table: _Table) -> int:
 
 def _header(sheet: Sheet, table: _Table, count: int) -> list[str]:
     """One name a column: what stands above it in all header rows, each once."""
-    rows = [_across(sheet, table, row) for row in table.rows[:count]]
+    rows = [_across(sheet, table, row) for row in table.rows[:count]] or [[""] * len(table.columns)]
     return [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*rows, strict=True)]
 
 
@@ -181,10 +187,14 @@ def _written(sheet: Sheet, table: _Table, header: Sequence[str]) -> Iterator[Par
     for row in table.rows:
         if row in banners:
             if rows:
-                yield Block(pipe_table([header, *rows]))
+                yield Block(_pipes(header, rows))
             rows = []
             yield Heading(4, sheet.cells[row, table.left].text)
         else:
             rows.append(_texts(sheet, table, row))
     if rows or not table.rows:
-        yield Block(pipe_table([header, *rows]))
+        yield Block(_pipes(header, rows))
+
+
+def _pipes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return pipe_table([header, *rows]) if any(header) else pipe_table(rows, header=False)

@@ -22,6 +22,8 @@ from ingest.readers.titles import sensible_title
 
 _NAMELESS = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|blatt|工作表) ?\d*", re.IGNORECASE)
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
+# a formula that gives an empty text has the type of a text
+_UNCOMPUTED = re.compile(rb'<c\b(?![^>]*\bt="str")[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>')
 _MOST_CELLS = 1_000_000
 _PROPERTIES = ("subject", "keywords", "category", "language", "version")
 
@@ -30,10 +32,10 @@ def read(data: bytes) -> Reading:
     """Read a workbook: values as they are shown, formulas by the value that was last computed; hidden sheets are
     passed over.
 
-    Raises Unreadable for a file that is no workbook, is damaged, encrypted, unpacks to more than 200 MB, or holds
-    more than a million filled cells.
+    Raises Unreadable for a file that is no workbook, is damaged, encrypted, unpacks to more than 200 MB, holds more
+    than a million filled cells, or formulas without a computed value.
     """
-    check_package(data, "Excel workbook", ".xlsx", ".xls")
+    check_package(data, "an Excel workbook", ".xlsx", ".xls")
     # openpyxl trusts its input: damage shows as anything from KeyError to the XML parser's errors
     try:
         with warnings.catch_warnings(action="ignore"):  # of extensions that it leaves out: none holds text
@@ -78,6 +80,11 @@ def _sheet(worksheet: ReadOnlyWorksheet, room: int) -> Sheet:
 def _merges(worksheet: ReadOnlyWorksheet) -> list[Merge]:
     """Merged ranges, which openpyxl does not give while it streams."""
     with worksheet._get_source() as source:
-        found = _MERGED.findall(source.read())
-    bounds = (range_boundaries(reference.decode()) for reference in found)
+        markup = source.read()
+    if uncomputed := len(_UNCOMPUTED.findall(markup)):
+        # a program wrote them, and their prices would be missing without a word
+        raise Unreadable(
+            f"formulas that were never computed ({uncomputed} on sheet {worksheet.title}); open it in Excel and save it"
+        )
+    bounds = (range_boundaries(reference.decode()) for reference in _MERGED.findall(markup))
     return [Merge(top, left, bottom, right) for left, top, right, bottom in bounds]

@@ -273,6 +273,26 @@ class TestHtml:
         assert document.title == "Help centre"
         assert outline_of(document) == [(("Roaming",), "In the EU."), (("Roaming", "USA"), "Pay.")]
 
+    def test_furniture_goes_by_its_role_and_name_and_text_by_the_same_name_stays(self, read: Read) -> None:
+        page = (
+            '<a class="skip-link" href="#m">Skip to content</a><div id="onetrust-banner-sdk">We use cookies</div>'
+            '<div class="cookie-banner"><p>Cookies help us.</p></div><div role="banner"><a href="/">Tarnwave</a></div>'
+            '<div class="top-menu"><ul><li><a href="/">Home</a></li><li><a href="/s">Shop</a></li></ul></div>'
+            '<div class="sidebar"><ol class="breadcrumb"><li><a href="/">Home</a></li><li>Fees</li></ol>'
+            "<h1>Late fees</h1><p>A fee of 5 euros.</p><ul class='menu'><li>Press 1 for billing, 2 for sales</li></ul>"
+            "<section class='cookie-policy'><h2>Cookies</h2><p>We keep them a year.</p></section>"
+            "<div class='related-articles'><a href='/x'>Ways to pay</a> <a href='/y'>Barring</a></div></div>"
+            "<div class='site-footer'>Imprint</div><div id='footer'>2026</div>"
+        )
+        assert outline_of(read("a.html", page)) == [
+            ((), "A fee of 5 euros.\n\n- Press 1 for billing, 2 for sales"),
+            (("Cookies",), "We keep them a year."),
+        ]
+
+    def test_a_page_is_not_lost_to_the_name_of_the_element_around_it(self, read: Read) -> None:
+        page = "<body><div class='footer'><p>All about roaming, in one long paragraph.</p></div><p>Short.</p></body>"
+        assert whole_text(read("a.html", page)) == "All about roaming, in one long paragraph.\n\nShort."
+
     def test_every_article_is_read(self, read: Read) -> None:
         page = "<p>teaser</p><article><h2>A</h2>one</article><article><h2>B</h2>two</article>"
         assert outline_of(read("a.html", page)) == [(("A",), "one"), (("B",), "two")]
@@ -322,6 +342,24 @@ class TestHtml:
         ]
         assert sorted(words) == [f"w{number}" for number in range(len(words))]
         assert len(words) == page.count("w")
+
+
+class TestChineseText:
+    def test_chapters_sections_and_numbered_lines_are_headings(self, read: Read) -> None:
+        source = (
+            "国际漫游服务说明\n=====\n\n第一章 资费\n漫游资费按地区计算。\n第一节 欧洲\n每天二十元。\n\n"
+            "第二章 开通\n第三条 用户应当先开通漫游，然后出境。\n\n【注意事项】\n\n请关闭自动更新。\n\n"
+            "一、短信\n\n二、电话\n\n（一）拨打\n\n每分钟一元。\n"
+        )
+        document = read("漫游.txt", source)
+        assert document.title == "国际漫游服务说明"
+        assert outline_of(document) == [
+            (("第一章 资费",), "漫游资费按地区计算。"),
+            (("第一章 资费", "第一节 欧洲"), "每天二十元。"),
+            (("第二章 开通",), "第三条 用户应当先开通漫游，然后出境。"),
+            (("【注意事项】",), "请关闭自动更新。\n\n一、短信\n\n二、电话"),
+            (("【注意事项】", "（一）拨打"), "每分钟一元。"),
+        ]
 
 
 class TestPlainText:
