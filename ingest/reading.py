@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from index.passages import Document
-from ingest.readers import read_document
 
 
 class Failure(Protocol):
@@ -50,4 +49,6 @@ class InProcessReader:
         self._max_file_bytes = max_file_bytes
 
     def read(self, path: Path, name: str) -> FileReading:
+        from ingest.readers import read_document  # most refreshes have nothing to read, and readers take long to import
+
         return _OneDocument((read_document(path, name, self._max_file_bytes),))
