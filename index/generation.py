@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
@@ -23,7 +24,7 @@ from index.checksums import sha256_of
 from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
-from index.passage_table import PassageRows, PassageTable, mapped_file
+from index.passage_table import KEY, Keys, PassageRows, PassageTable, mapped_file
 from index.passages import Passage
 from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
 from index.token_counts import TokenCounts, tokens_fingerprint
@@ -205,6 +206,14 @@ def sources_of(folder: Path) -> tuple[str, ...]:
         return _Sourced.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8")).sources
     except (OSError, UnicodeDecodeError, ValidationError):
         return ()
+
+
+def keys_in(folder: Path) -> Keys:
+    """The keys of a generation's passages without opening it; none where they cannot be read."""
+    try:
+        return np.frombuffer(mapped_file(folder / _KEYS), KEY)
+    except (OSError, ValueError):
+        return np.zeros(0, KEY)
 
 
 class _Formatted(BaseModel):
