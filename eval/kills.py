@@ -6,8 +6,7 @@ import multiprocessing
 import random
 import re
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -16,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from index.embedding import Advance, Vectors
+from eval.hashed_words import HashedWords
 from index.errors import KnowledgeBaseError
 from index.generation import Generation
 from index.library import KnowledgeBase
 from index.retrieval import Retriever
-from index.terms import terms
 from ingest.reading import InProcessReader
 from ingest.refresh import Refresher
 
-_DIMENSION = 64
 _DOCUMENTS = 60  # half of them change with every edition
 _EDITION = re.compile(r"edition e(\d+)")
 _PAUSE = 0.002  # seconds between two questions of a reader
@@ -59,26 +56,6 @@ class _Read:
     generations: frozenset[str]
     failed: tuple[str, ...]
     mixtures: tuple[str, ...]
-
-
-class _HashedWords:
-    """A vector that depends on the words alone, in a microsecond."""
-
-    name = "hashed-words"
-    fingerprint = "hashed-words-1"
-    max_tokens = 256
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def embed(self, texts: Sequence[str], advance: Advance = lambda _: None) -> Vectors:
-        vectors = np.full((len(texts), _DIMENSION), 1e-3, np.float32)
-        for row, text in enumerate(texts):
-            for term in terms(text):
-                vectors[row, zlib.crc32(term.encode()) % _DIMENSION] += 1
-        advance(len(texts))
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors
 
 
 def kill_refreshes(
@@ -134,7 +111,7 @@ def _write_edition(sources: Path, edition: int) -> None:
 
 
 def _refresh(home: Path, sources: Path) -> None:
-    Refresher(KnowledgeBase(home), _HashedWords(), 60, InProcessReader(2**20)).refresh([sources])
+    Refresher(KnowledgeBase(home), HashedWords(), 60, InProcessReader(2**20)).refresh([sources])
 
 
 def _finish(context: ForkServerContext, home: Path, sources: Path, edition: int) -> list[str]:
@@ -173,7 +150,7 @@ def _start_reader(context: ForkServerContext, home: Path, stop: Event) -> Connec
 
 def _read(home: Path, stop: Event, end: Connection) -> None:
     """Ask until told to stop; every answer is held against the generation that it names."""
-    embedder = _HashedWords()
+    embedder = HashedWords()
     retriever = Retriever(KnowledgeBase(home), embedder)
     answers = 0
     generations: set[str] = set()

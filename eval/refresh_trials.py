@@ -41,3 +41,35 @@ def kills(
                 out.print(f"  {problem}", markup=False, highlight=False)
     if not report.passed:
         raise typer.Exit(1)
+
+
+def refresh(
+    documents: Annotated[int, typer.Option(help="How many synthetic documents.", min=10)] = 10_000,
+    changed: Annotated[float, typer.Option(help="Share of them that changes.", min=0.0001, max=1)] = 0.01,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Embed with the configured model, not with hashed words.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How long a refresh takes by stage: everything new, nothing changed, a share changed and changed back."""
+    from assistant import settings
+    from eval.hashed_words import HashedWords
+    from eval.refresh_speed import time_refreshes
+    from index.embedding import SentenceTransformerEmbedder
+
+    embedder = SentenceTransformerEmbedder.from_name(settings.load().models.embedder) if embed else HashedWords()
+    if embed:
+        embedder.embed(["loads the model"])
+    with tempfile.TemporaryDirectory(prefix="switchboard-refresh-") as folder:
+        timings = time_refreshes(Path(folder), embedder, documents, changed, say=lambda name: err.print(name))
+    if as_json:
+        print(json.dumps([asdict(t) for t in timings]))
+        return
+    for t in timings:
+        stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in t.stages.items())
+        out.print(
+            f"{t.name:20} {t.total:7.2f} s  {t.share:6.1%}  {t.embedded} of {t.passages} passages embedded ({stages})",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
@@ -23,7 +24,7 @@ from index.checksums import sha256_of
 from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
-from index.passage_table import PassageRows, PassageTable, mapped_file
+from index.passage_table import KEY, Keys, PassageRows, PassageTable, mapped_file
 from index.passages import Passage
 from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
 from index.token_counts import TokenCounts, tokens_fingerprint
@@ -42,7 +43,8 @@ _NEARLY_FULL = 2**20  # bytes
 _CHECKED = "checked.json"  # how the files looked when they were last held against their checksums
 
 _files = msgspec.json.Decoder(SourceFile)
-_Row = TypeVar("_Row", bound=BaseModel)
+_documents = msgspec.json.Decoder(IndexedDocument)
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,12 @@ class Generation:
     @cached_property
     def documents(self) -> tuple[IndexedDocument, ...]:
         """The documents, in the order of their files' names."""
-        return tuple(_parsed(self._document_lines, IndexedDocument, _DOCUMENTS))
+        return _decoded(self._document_lines, _documents, _DOCUMENTS)
 
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
         """The files that documents came from, in order."""
-        try:
-            return tuple(_files.decode_lines(bytes(self._file_lines)))
-        except msgspec.MsgspecError as exc:
-            raise DamagedGeneration(f"{_FILES} cannot be read; run: switchboard kb refresh") from exc
+        return _decoded(self._file_lines, _files, _FILES)
 
     @cached_property
     def spans(self) -> Mapping[str, range]:
@@ -209,6 +208,14 @@ def sources_of(folder: Path) -> tuple[str, ...]:
         return ()
 
 
+def keys_in(folder: Path) -> Keys:
+    """The keys of a generation's passages without opening it; none where they cannot be read."""
+    try:
+        return np.frombuffer(mapped_file(folder / _KEYS), KEY)
+    except (OSError, ValueError):
+        return np.zeros(0, KEY)
+
+
 class _Formatted(BaseModel):
     format: int
 
@@ -218,8 +225,9 @@ class _Sourced(BaseModel):
 
 
 def _write_data(folder: Path, contents: Contents) -> None:
-    write_whole(folder / _DOCUMENTS, b"".join(d.model_dump_json().encode() + b"\n" for d in contents.documents))
-    write_whole(folder / _FILES, b"".join(msgspec.json.encode(f) + b"\n" for f in contents.files))
+    encoder = msgspec.json.Encoder()
+    write_whole(folder / _DOCUMENTS, encoder.encode_lines(contents.documents))
+    write_whole(folder / _FILES, encoder.encode_lines(contents.files))
     contents.passages.save(folder / _PASSAGES, folder / _ENDS, folder / _KEYS)
     index, words = VectorIndex.build(contents.vectors), WordIndex.from_counts(contents.counts)
     try:
@@ -265,8 +273,8 @@ def _mapped(path: Path) -> memoryview:
         raise DamagedGeneration(f"{path.name} cannot be read; run: switchboard kb refresh") from exc
 
 
-def _parsed(lines: memoryview, row: type[_Row], name: str) -> list[_Row]:
+def _decoded(lines: memoryview, decoder: msgspec.json.Decoder[_Row], name: str) -> tuple[_Row, ...]:
     try:
-        return [row.model_validate_json(line) for line in bytes(lines).splitlines()]
-    except ValidationError as exc:
+        return tuple(decoder.decode_lines(bytes(lines)))
+    except msgspec.MsgspecError as exc:
         raise DamagedGeneration(f"{name} cannot be read; run: switchboard kb refresh") from exc

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from index.audit import AuditLog
 from index.durable import replace_whole
 from index.errors import DamagedGeneration, KnowledgeBaseError, NoGeneration, NoSuchGeneration
-from index.generation import MANIFEST, Contents, Generation, read_manifest, sources_of
+from index.generation import MANIFEST, Contents, Generation, keys_in, read_manifest, sources_of
 from index.lock import writing
+from index.passage_table import KEY, Keys
 from index.records import CanaryResult, Manifest
 
 log = logging.getLogger(__name__)
@@ -98,6 +101,10 @@ class KnowledgeBase:
         """The generations that are kept, newest first."""
         current = self.current_id()
         return [_listed(folder, current) for folder in reversed(self._kept())]
+
+    def kept_keys(self) -> Keys:
+        """The keys of the passages of all generations that are kept."""
+        return np.concatenate([np.zeros(0, KEY), *(keys_in(folder) for folder in self._kept())])
 
     @contextmanager
     def writing(self, what: str, wait: float = 0) -> Iterator[None]:

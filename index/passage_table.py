@@ -18,7 +18,7 @@ from index.errors import DamagedGeneration
 from index.passages import Passage
 
 Keys = npt.NDArray[np.bytes_]
-_KEY = "S16"
+KEY = "S16"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Passage)
 
@@ -30,7 +30,7 @@ def key_of(text: str) -> bytes:
 
 def keys_of(texts: Iterable[str]) -> Keys:
     """The keys of texts, shape (n,)."""
-    return np.array([key_of(t) for t in texts], dtype=_KEY)
+    return np.array([key_of(t) for t in texts], dtype=KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PassageRows:
         return cls(
             b"".join(p.lines for p in parts),
             np.concatenate(ends) if ends else np.zeros(0, np.int64),
-            np.concatenate([p.keys for p in parts]) if parts else np.zeros(0, _KEY),
+            np.concatenate([p.keys for p in parts]) if parts else np.zeros(0, KEY),
         )
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class PassageTable(Sequence[Passage]):
         """Map what `PassageRows.save` wrote. Raises DamagedGeneration."""
         try:
             mapped = mapped_file(lines)
-            table = cls(mapped, np.frombuffer(mapped_file(ends), dtype="<i8"), np.frombuffer(mapped_file(keys), _KEY))
+            table = cls(mapped, np.frombuffer(mapped_file(ends), dtype="<i8"), np.frombuffer(mapped_file(keys), KEY))
         except (OSError, ValueError) as exc:
             raise DamagedGeneration(f"{lines.name} cannot be read; run: switchboard kb refresh") from exc
         last = int(table._ends[-1]) if len(table) else 0

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 
-class IndexedDocument(BaseModel, frozen=True):
-    """What a generation remembers of a document."""
+@dataclass(frozen=True, slots=True)
+class IndexedDocument:
+    """What a generation remembers of a document; `passages` is how many it has."""
 
     name: str
     title: str
     content_hash: str
     passages: int
-    metadata: Mapping[str, str] = {}
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 class Quarantined(BaseModel, frozen=True):

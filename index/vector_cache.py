@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +36,18 @@ class VectorCache:
         rows = self._rows()
         if rows is None or not len(keys):
             return np.zeros(len(keys), bool), np.zeros((0, 0), np.float32)
-        stored = rows["key"]
+        stored = np.array(rows["key"])
         order = np.argsort(stored, kind="stable")
         place = np.minimum(np.searchsorted(stored, keys, sorter=order, side="right") - 1, len(order) - 1)
         nearest = order[np.maximum(place, 0)]
         known = stored[nearest] == keys
-        found = rows[nearest[known]]
-        vectors = np.ascontiguousarray(found["vector"])
-        whole = np.fromiter((zlib.crc32(v.data) for v in vectors), np.uint32, len(vectors)) == found["crc"]
-        if not whole.all():
-            log.warning("%d vectors of the cache are damaged; they are computed again", int((~whole).sum()))
-            known[np.flatnonzero(known)[~whole]] = False
+        places = nearest[known]
+        vectors = np.asarray(rows["vector"][places])
+        whole = np.fromiter((zlib.crc32(v.data) for v in vectors), np.uint32, len(vectors)) == rows["crc"][places]
+        if whole.all():
+            return known, vectors
+        log.warning("%d vectors of the cache are damaged; they are computed again", int((~whole).sum()))
+        known[np.flatnonzero(known)[~whole]] = False
         return known, vectors[whole]
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
@@ -72,15 +73,21 @@ class VectorCache:
                 os.ftruncate(file.fileno(), end)
                 raise
 
-    def prune(self, needed: Keys) -> None:
-        """Drop what is not needed, the oldest first, once it is more than what is. Raises OSError."""
+    def prune(self, needed: Callable[[], Keys]) -> None:
+        """Once the file holds much more than what is needed, drop the rest but for the newest. Raises OSError."""
         rows = self._rows()
-        if rows is None or len(rows) <= max(_SPARE * len(needed), _LEAST):
+        if rows is None or len(rows) <= _LEAST or len(rows) <= _SPARE * len(keys := np.unique(needed())):
             return
         newest = np.zeros(len(rows), bool)
-        newest[-max(len(needed), _LEAST) // 2 :] = True
-        kept = rows[np.isin(rows["key"], needed) | newest]
+        newest[-max(len(keys), _LEAST) // 2 :] = True
+        kept = rows[np.isin(rows["key"], keys) | newest]
         replace_whole(self._path, (kept["vector"].shape[1]).to_bytes(_HEAD, "little") + kept.tobytes())
+
+    def drop_others(self, fingerprints: Collection[str]) -> None:
+        """Remove the files of embedders that are neither this one nor among those given."""
+        for path in self._path.parent.glob("*.vectors"):
+            if path != self._path and path.stem not in fingerprints:
+                path.unlink(missing_ok=True)
 
     def _dimension(self) -> int:
         try:

@@ -38,7 +38,7 @@ class WordIndex:
         """Index rows whose tokens are counted already."""
         model = bm25s.BM25(method="lucene", k1=_K1, b=_B)
         shape = (len(table), len(table.vocabulary))
-        by_row = csr_matrix((table.counts, table.tokens, np.append(0, table.ends)), shape)
+        by_row = csr_matrix((table.counts, table.tokens, np.append(0, table.ends)), shape, copy=True)
         lengths = np.asarray(by_row.sum(axis=1)).ravel()
         holding = np.bincount(by_row.indices, minlength=shape[1])
         rarity = np.log(1 + (shape[0] - holding + 0.5) / (holding + 0.5))

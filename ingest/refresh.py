@@ -139,7 +139,9 @@ class Refresher:
         generation = self._knowledge_base.publish(
             contents, lambda new: gate.judge(before, new), lambda: gate.overridden
         )
-        self._cache.prune(rows.keys)
+        self._cache.prune(self._knowledge_base.kept_keys)
+        manifests = (g.manifest for g in self._knowledge_base.kept())
+        self._cache.drop_others({m.embedder_fingerprint for m in manifests if m is not None})
         progress.advance(1)
         clock.lap("publish")
         return report_of(

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from assistant import settings as configuration
-from assistant.assembly import base_weights, production_weights
 from assistant.tuning.registry import BASE, Registry, Version
 from ui.terminal import StatusLine
 
@@ -25,6 +24,8 @@ Name = Annotated[str, typer.Argument(help=f"A version's name; {BASE}: the model 
 @app.command("list", epilog="Example: switchboard models list")
 def list_versions(as_json: AsJson = False) -> None:
     """The versions that there are; the one in production is marked."""
+    from assistant.assembly import base_weights
+
     values = configuration.load()
     registry = Registry(values.versions)
     with StatusLine() as line:
@@ -48,6 +49,8 @@ def list_versions(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: switchboard models show sft-20260901-080000 --json")
 def show(name: Name, as_json: AsJson = False) -> None:
     """A version's card: its base, data, settings and figures."""
+    from assistant.assembly import base_weights
+
     values = configuration.load()
     registry = Registry(values.versions)
     version = registry.get(name)
@@ -62,6 +65,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: switchboard models promote sft-20260901-080000")
 def promote(name: Name) -> None:
     """Put a version in production, if it is whole and fits; a running server changes over by itself."""
+    from assistant.assembly import base_weights, production_weights
+
     values = configuration.load()
     with StatusLine() as line:
         base = base_weights(values, line.say)
@@ -73,6 +78,8 @@ def promote(name: Name) -> None:
 @app.command(epilog="Example: switchboard models rollback")
 def rollback() -> None:
     """Return to the version that was in production before."""
+    from assistant.assembly import base_weights, production_weights
+
     values = configuration.load()
     with StatusLine() as line:
         base = base_weights(values, line.say)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from index.comparison import compare
 from index.errors import DamagedGeneration, KnowledgeBaseBusy, NoSuchGeneration
 from index.generation import Generation
-from index.library import KnowledgeBase
+from index.library import KEPT, KnowledgeBase
 from index.lock import writing
 from index.passage_table import PassageRows, PassageTable, keys_of
 from index.passages import Passage
@@ -27,6 +27,7 @@ from index.retrieval import Retriever
 from index.token_counts import TokenCounts
 from index.vector_cache import RememberingEmbedder, VectorCache
 from index.words import WordIndex
+from ingest.reading import InProcessReader
 from ingest.refresh import Refresher
 from tests.doubles import WordHashEmbedder
 
@@ -226,12 +227,27 @@ def test_a_cache_that_outgrew_its_use_keeps_what_is_needed(tmp_path: Path) -> No
     cache = VectorCache(tmp_path, "f")
     keys = keys_of(str(n) for n in range(25_000))
     cache.add(keys, np.arange(25_000, dtype=np.float32).reshape(-1, 1))
-    cache.prune(keys[:10])
+    cache.prune(lambda: keys)
+    assert cache.find(keys)[0].all()
+    cache.prune(lambda: keys[:10])
     known, found = cache.find(keys)
     assert known[:10].all()
     assert known[-1]
     assert 10 < known.sum() < 12_000
     assert (found[:, 0] == np.flatnonzero(known)).all()
+
+
+def test_vectors_of_an_embedder_that_no_generation_needs_are_dropped(
+    filled: KnowledgeBase, documents: Path, embedder: WordHashEmbedder
+) -> None:
+    def held() -> set[str]:
+        return {path.name for path in (filled.folder / "vectors").iterdir()}
+
+    other = Refresher(filled, WordHashEmbedder("other"), 60, InProcessReader(100_000))
+    for edition in range(KEPT):
+        assert "fingerprint-of-word-hash.vectors" in held()
+        edit(documents, other, edition)
+    assert held() == {"fingerprint-of-other.vectors"}
 
 
 def test_questions_that_are_asked_again_are_embedded_once(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from index.errors import KnowledgeBaseError
+from index.errors import DamagedGeneration, KnowledgeBaseError
 from index.library import KnowledgeBase
 from ingest.errors import SourceError
 from ingest.reading import InProcessReader
@@ -131,3 +132,17 @@ def test_another_embedder_embeds_everything_again(filled: KnowledgeBase, documen
     assert report.published
     assert report.embedded == 5
     assert filled.current().manifest.embedder == "other"
+
+
+def test_a_generation_of_an_older_format_still_says_its_sources(filled: KnowledgeBase, documents: Path) -> None:
+    path = filled.current().folder / "manifest.json"
+    path.write_text(json.dumps({"format": 2, "id": filled.current().id, "sources": [str(documents)]}))
+    fresh = KnowledgeBase(filled.folder)
+    assert fresh.last_sources() == (str(documents),)
+    (listed,) = fresh.kept()
+    assert "format 2" in listed.damage
+    report = Refresher(fresh, WordHashEmbedder(), 60, InProcessReader(100_000)).refresh([documents])
+    assert report.published
+    assert len(report.added) == 3
+    with pytest.raises(DamagedGeneration, match="format 2"):
+        fresh.roll_back()

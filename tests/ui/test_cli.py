@@ -55,6 +55,7 @@ COMMANDS = [
     "eval answers",
     "eval hostile",
     "eval kills",
+    "eval refresh",
     "eval pointing",
     "eval sufficiency",
     "eval rag-vs-tuning",

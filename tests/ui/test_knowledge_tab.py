@@ -328,6 +328,14 @@ def test_the_report_says_what_changed() -> None:
     assert "Nothing changed; still generation 20260101T000000-abcdef" in same
 
 
+def test_the_report_says_what_was_kept_and_what_was_overridden() -> None:
+    kept = Quarantined(name="scan.pdf", reason="took more than 10 s", stage="time", kept=True)
+    report = replace(REPORT, quarantined=(kept,), kept=("scan.pdf",), overridden=("half of <it> would vanish",))
+    html = refresh_html(RefreshView(report=report))
+    assert "<strong>scan.pdf</strong>: took more than 10 s (its previous version serves)" in html
+    assert "Published all the same: half of &lt;it&gt; would vanish." in html
+
+
 def test_long_lists_are_closed_and_cut_with_their_number() -> None:
     few = left_out_html([Quarantined(name=f"{n}.bin", reason="r") for n in range(10)], opened=True)
     many = left_out_html([Quarantined(name=f"{n}.bin", reason="r") for n in range(700)], opened=True)
