@@ -122,6 +122,10 @@ class Settings:
         return self.home / "versions"
 
     @property
+    def embedders(self) -> Path:
+        return self.home / "embedders"
+
+    @property
     def training(self) -> Path:
         return self.home / "training"
 

@@ -7,17 +7,20 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ValidationError
 
+from index.allocation import keep_freed_memory
 from index.errors import EmbedderNotFound
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BUILTIN_EMBEDDER = "builtin:all-minilm-l6-v2"
+ADAPTER_CARD = "embedder.json"  # beside an adapter: what it was made for
 _BATCH = 32
 
 Vectors = npt.NDArray[np.float32]
@@ -51,12 +54,18 @@ class Embedder(Protocol):
         ...
 
 
-class SentenceTransformerEmbedder:
-    """A sentence-transformers model: the built-in MiniLM, a folder, or a hub id."""
+class _AdapterCard(BaseModel, frozen=True):
+    base: str
+    base_fingerprint: str
 
-    def __init__(self, name: str, place: str) -> None:
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model: the built-in MiniLM, a folder, or a hub id; or one of these with an adapter."""
+
+    def __init__(self, name: str, place: str, adapter: str = "") -> None:
         self.name = name
         self._place = place
+        self._adapter = adapter
 
     @classmethod
     def from_name(cls, name: str) -> SentenceTransformerEmbedder:
@@ -64,6 +73,8 @@ class SentenceTransformerEmbedder:
         if name == BUILTIN_EMBEDDER:
             return cls(name, str(_packaged_minilm()))
         folder = Path(name).expanduser()
+        if (folder / ADAPTER_CARD).is_file():
+            return cls._adapted(name, folder)
         if folder.is_dir():
             if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
                 raise EmbedderNotFound(
@@ -76,22 +87,49 @@ class SentenceTransformerEmbedder:
             )
         return cls(name, _from_hub(name))
 
+    @classmethod
+    def _adapted(cls, name: str, folder: Path) -> SentenceTransformerEmbedder:
+        try:
+            card = _AdapterCard.model_validate_json((folder / ADAPTER_CARD).read_text(encoding="utf-8"))
+        except (OSError, ValidationError) as exc:
+            raise EmbedderNotFound(f"{folder / ADAPTER_CARD} cannot be read; train the embedder again") from exc
+        base = cls.from_name(card.base)
+        if base.fingerprint != card.base_fingerprint:
+            raise EmbedderNotFound(
+                f"{folder} was trained for another {card.base} than the one here; train the embedder again"
+            )
+        return cls(name, base._place, str(folder.resolve()))
+
     @cached_property
     def _model(self) -> SentenceTransformer:
+        return self.load()
+
+    def load(self) -> SentenceTransformer:
+        """The model itself, loaded anew: for training, which changes it."""
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
+        keep_freed_memory()
         # its bars and remarks are about its own inner steps and would stand between ours
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        return SentenceTransformer(self._place, device="cpu" if not _has_gpu() else None)
+        model = SentenceTransformer(self._place, device="cpu" if not _has_gpu() else None)
+        if self._adapter:
+            from peft import PeftModel
+
+            encoder: Any = model[0].auto_model
+            model[0].auto_model = PeftModel.from_pretrained(encoder, self._adapter).merge_and_unload()
+        return model
 
     @cached_property
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
         folder = Path(self._place)
         names = ("config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json")
-        for file in sorted([*folder.glob("*.safetensors"), *(folder / n for n in names)]):
+        adapter = [*Path(self._adapter).glob("*.safetensors"), Path(self._adapter) / "adapter_config.json"]
+        for file in sorted(
+            [*folder.glob("*.safetensors"), *(folder / n for n in names), *(adapter if self._adapter else [])]
+        ):
             if file.is_file():
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,18 +83,23 @@ class Retriever:
         return Retrieval(hits, lines, generation, embedding, searched - embedded)
 
     def _lines(self, vector: Vectors, hits: Sequence[Hit]) -> tuple[Line, ...]:
-        found = [(h.passage, q.text) for h in hits for q in quotables(h.passage.text)]
+        found = [(h.passage, q.text, in_place(h.passage, q.text)) for h in hits for q in quotables(h.passage.text)]
         known = self._line_vectors
-        new = list(dict.fromkeys(text for _, text in found if text not in known))
+        new = list(dict.fromkeys(text for *_, text in found if text not in known))
         if len(known) + len(new) > _LINES_KEPT:
             known = self._line_vectors = {}
-            new = list(dict.fromkeys(text for _, text in found))
+            new = list(dict.fromkeys(text for *_, text in found))
         # neither dict is ever changed while it is read: concurrent searches at worst embed a line twice
         known = self._line_vectors = (
             {**known, **dict(zip(new, self._embedder.embed(new), strict=True))} if new else known
         )
-        lines = (Line(passage, text, float(known[text] @ vector)) for passage, text in found)
+        lines = (Line(passage, text, float(known[whole] @ vector)) for passage, text, whole in found)
         return tuple(sorted(lines, key=lambda line: -line.cosine))
+
+
+def in_place(passage: Passage, line: str) -> str:
+    """A line as it is embedded: its title and headings carry words that it leaves out, as a passage's do."""
+    return replace(passage, text=line).indexed_text
 
 
 def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int) -> list[Candidate]:

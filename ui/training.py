@@ -57,6 +57,43 @@ def sft(
         out.print(f"to serve it: switchboard models promote {version.name}", highlight=False)
 
 
+@app.command(epilog="Example: switchboard train embedder --name ours")
+def embedder(
+    name: Annotated[str, typer.Option(help="What to call it.")] = "tuned",
+    examples: Annotated[
+        Path, typer.Option(help="Folder with questions.jsonl and, if wanted, contrasts.jsonl, taxonomy.yaml, tickets/.")
+    ] = Path("examples"),
+    epochs: Annotated[float, typer.Option(help="How often to see every example.", min=0.01)] = 1.0,
+) -> None:
+    """Tune the embedder on questions and tickets with known answers, and say what it finds on dev before and after.
+
+    The examples' documents must be in the knowledge base. Using it is a setting, models.embedder, and a refresh.
+    """
+    from assistant.tuning.embedder import tune_embedder
+    from index.adaptation import EmbedderRecipe
+    from index.embedding import SentenceTransformerEmbedder
+    from ui.terminal import StatusLine
+
+    values = configuration.load()
+    base = SentenceTransformerEmbedder.from_name(values.models.embedder)
+    with StatusLine() as line:
+        folder, before, after = tune_embedder(
+            values,
+            base,
+            examples,
+            name,
+            EmbedderRecipe(epochs=epochs),
+            lambda step: line.say(
+                f"step {step.step} of {step.steps}, loss {step.loss:.3f}, {_clock(step.seconds_left)} left"
+            ),
+        )
+    for measure, was in before.items():
+        out.print(f"dev {measure}: {was} before, {after[measure]} after", highlight=False)
+    out.print(
+        f"to use it: set models.embedder to {folder}, and run: switchboard kb refresh", highlight=False, soft_wrap=True
+    )
+
+
 @app.command(epilog="Example: switchboard train judgement")
 def judgement(
     version: Annotated[str, typer.Option(help="The version; empty: the one in production.")] = "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from assistant.tuning.packing import Packed, collate
+from index.allocation import keep_freed_memory
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -62,6 +63,7 @@ def train(
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    keep_freed_memory()
     random.seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     base = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32)
