@@ -6,14 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import zip_longest
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from index.embedding import Embedder
 from index.passages import Document, Passage, Section
 
-_RECIPE = 1  # raise when the same document would be split differently
-_SEPARATORS = ["\n\n", "\n", ". ", "。", "; ", ", ", " ", ""]
+_RECIPE = 2  # raise when the same document would be split differently
+# regular expressions; a closing quote or bracket stays with the Chinese sentence that it closes
+_SEPARATORS = ["\n\n", "\n", r"\. |[。！？]+[”’」』）]*", "; |；", ", |[，、：]", " ", ""]
 _LONGEST_HEADING = 120  # characters; longer ones are text that was styled as a heading
 _LEAST_ROOM = 32
 
@@ -22,7 +24,8 @@ class Splitter:
     """Cuts sections into passages of at most `passage_tokens` tokens, title and heading path included, and never
     longer than the embedder reads.
 
-    A table that has to be cut repeats its header row, so that every row can still be read.
+    A table that has to be cut repeats its header row, so that every row can still be read; a row that is too long for
+    a passage beside its header is written as "column: value" lines, each piece of it beginning with the first.
     """
 
     def __init__(self, embedder: Embedder, passage_tokens: int) -> None:
@@ -61,7 +64,12 @@ class Splitter:
             yield text
             return
         splitter = RecursiveCharacterTextSplitter(
-            separators=_SEPARATORS, chunk_size=room, chunk_overlap=0, length_function=self._count, keep_separator="end"
+            separators=_SEPARATORS,
+            is_separator_regex=True,
+            chunk_size=room,
+            chunk_overlap=0,
+            length_function=self._count,
+            keep_separator="end",
         )
         held = ""
         for block in _blocks(text):
@@ -77,20 +85,22 @@ class Splitter:
             elif block.lstrip().startswith("|"):
                 yield from self._table_pieces(block, room, splitter)
             else:
-                yield from (p.strip() for p in splitter.split_text(block) if p.strip())
+                yield from _cut(block, splitter)
         if held:
             yield held
 
     def _table_pieces(self, table: str, room: int, splitter: RecursiveCharacterTextSplitter) -> Iterator[str]:
         lines = table.splitlines()
         header, rows = lines[:2], lines[2:]
+        if not rows:
+            yield from _cut(table, splitter)
         held: list[str] = []
         for row in rows:
             if self._count("\n".join([*header, row])) > room:
                 if held:
                     yield "\n".join([*header, *held])
                 held = []
-                yield from (p.strip() for p in splitter.split_text("\n".join([*header, row])) if p.strip())
+                yield from self._long_row_pieces(_cells(header[0]), _cells(row), room, splitter)
             elif self._count("\n".join([*header, *held, row])) > room:
                 yield "\n".join([*header, *held])
                 held = [row]
@@ -98,6 +108,35 @@ class Splitter:
                 held.append(row)
         if held:
             yield "\n".join([*header, *held])
+
+    def _long_row_pieces(
+        self, names: list[str], cells: list[str], room: int, splitter: RecursiveCharacterTextSplitter
+    ) -> Iterator[str]:
+        pairs = [f"{name}: {cell}" if name else cell for name, cell in zip_longest(names, cells, fillvalue="") if cell]
+        # the first cell mostly says what the row is about
+        lead = pairs[0] if pairs and self._count(pairs[0]) <= room // 3 else ""
+        held = ""
+        for pair in pairs:
+            if self._count(joined := f"{held}\n{pair}".strip()) <= room:
+                held = joined
+                continue
+            if held and held != lead:
+                yield held
+            held = f"{lead}\n{pair}".strip()
+            if self._count(held) > room:
+                *whole, held = _cut(held, splitter)
+                yield from whole
+        if held:
+            yield held
+
+
+def _cut(text: str, splitter: RecursiveCharacterTextSplitter) -> list[str]:
+    return [piece.strip() for piece in splitter.split_text(text) if piece.strip()]
+
+
+def _cells(row: str) -> list[str]:
+    """The cells of a row of a pipe table, without the bars' escapes."""
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip().removeprefix("|"))]
 
 
 def _blocks(text: str) -> list[str]:

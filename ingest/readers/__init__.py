@@ -1,5 +1,5 @@
 """Readers: the bytes of one file -> its title, sections and metadata. One module a format."""
 
-from ingest.readers.registry import SUFFIXES, read_document
+from ingest.readers.registry import SUFFIXES, Failure, FileReading, Limits, read_document, read_file
 
-__all__ = ["SUFFIXES", "read_document"]
+__all__ = ["SUFFIXES", "Failure", "FileReading", "Limits", "read_document", "read_file"]

@@ -10,6 +10,7 @@ from bs4.dammit import EncodingDetector
 
 from ingest.errors import Unreadable
 from ingest.readers.html_blocks import line_of, parse, parts_of
+from ingest.readers.html_boilerplate import drop_boilerplate
 from ingest.readers.outline import Heading, Part, assemble, one_line
 from ingest.readers.reading import Reading
 from ingest.readers.text_encoding import decode
@@ -25,7 +26,8 @@ _SITE_SEPARATOR = "\\s*[-|·»•:/\u2013\u2014\u2039\u203a]\\s*"
 
 
 def read(data: bytes) -> Reading:
-    """Read an HTML page: the `main` or `article` element where there is one, sections by h1 to h6.
+    """Read an HTML page: the `main` or `article` element where there is one, sections by h1 to h6,
+    without menus, cookie banners and other furniture.
 
     Metadata: `meta` tags with a name, and the page's language as `language`.
     Raises Unreadable for bytes that are no text.
@@ -35,6 +37,7 @@ def read(data: bytes) -> Reading:
     # lxml and BeautifulSoup are lenient by design; what still escapes them on damaged pages is not documented
     try:
         soup = parse(text)
+        drop_boilerplate(soup)
         parts = [part for root in _content(soup) for part in parts_of(root)]
         title, metadata = _title(soup, parts), _metadata(soup)
     except RecursionError as exc:

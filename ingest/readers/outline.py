@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from index.passages import Section
+from ingest.metadata import tidy
 from ingest.readers.reading import Reading
 from ingest.readers.text_encoding import normalise
 
@@ -55,7 +56,7 @@ def assemble(parts: Iterable[Part], title: str = "", metadata: Mapping[str, str]
             outline.enter(part)
         else:
             outline.state(part)
-    return Reading(title, outline.finish(), _tidy_metadata(metadata or {}))
+    return Reading(title, outline.finish(), tidy({key: normalise(value) for key, value in (metadata or {}).items()}))
 
 
 def one_line(text: str) -> str:
@@ -90,11 +91,6 @@ def _first_title(parts: Sequence[Part]) -> str:
 def _leads(heading: Heading, follower: Part | None) -> bool:
     """Whether something stands under the heading: text, or a deeper heading."""
     return isinstance(follower, Block) or (isinstance(follower, Heading) and follower.level > heading.level)
-
-
-def _tidy_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    pairs = ((re.sub(r"[\s-]+", "_", one_line(key).lower()), one_line(value)) for key, value in metadata.items())
-    return {key: value for key, value in pairs if key and value}
 
 
 class _Outline:

@@ -12,9 +12,18 @@ from ingest.readers.text_encoding import decode
 
 _UNDERLINE = re.compile(r"\s*(?P<mark>=|-)(?P=mark){2,}\s*")
 _NUMBERED = re.compile(r"\s*(?P<number>\d{1,2}(?=[.)])(?:\.\d{1,2}){0,3})[.)]?(?:\s+|(?=[\u4e00-\u9fff]))\S.*")
-_CHINESE_NUMBERED = re.compile(r"\s*(?:第[一二三四五六七八九十百\d]{1,4}[章节条]|[一二三四五六七八九十]{1,3}、).+")
+_CHINESE_DIGITS = "一二三四五六七八九十百零〇"
+# chapter 2, section and article 3; an item in brackets 3; a label in thick brackets 2
+_CHINESE_NUMBERED = (
+    (re.compile(rf"\s*第[{_CHINESE_DIGITS}\d]{{1,5}}[章编篇部].*"), 2),
+    (re.compile(rf"\s*第[{_CHINESE_DIGITS}\d]{{1,5}}[节条].*"), 3),
+    (re.compile(rf"\s*[{_CHINESE_DIGITS}]{{1,3}}、.+"), 2),
+    (re.compile(rf"\s*[（(][{_CHINESE_DIGITS}]{{1,3}}[）)].+"), 3),
+    (re.compile(r"\s*【[^【】]{1,30}】\s*"), 2),
+)
 _COLUMNS = re.compile(r"\S(?: {3,}|\t)\S")
 _LONGEST_HEADING = 80
+_LONGEST_CHAPTER = 30
 _LONGEST_CAPITALS = 60
 
 
@@ -46,7 +55,8 @@ def _heading_levels(lines: Sequence[str]) -> dict[int, int]:
     """Line number -> level of the heading on that line."""
     levels: dict[int, int] = {}
     for number in range(len(lines)):
-        if level := _underlined(lines, number) or (_level_alone(lines[number]) if _is_alone(lines, number) else 0):
+        level = _underlined(lines, number) or _chapter_level(lines[number])
+        if level := level or (_level_alone(lines[number]) if _is_alone(lines, number) else 0):
             levels[number] = level
     for number in _list_items(lines, levels):
         del levels[number]
@@ -79,10 +89,25 @@ def _level_alone(line: str) -> int:
         return 0
     if match := _NUMBERED.fullmatch(text):
         return 2 + match["number"].count(".")
-    if _CHINESE_NUMBERED.fullmatch(text):
-        return 2
+    if level := _chinese_level(text):
+        return level
     letters = sum(char.isalpha() for char in text)
     return 2 if text.isupper() and letters >= 4 and len(text) <= _LONGEST_CAPITALS else 0
+
+
+def _is_numbered(line: str) -> bool:
+    return bool(_NUMBERED.fullmatch(line) or _chinese_level(line.strip()))
+
+
+def _chapter_level(line: str) -> int:
+    """The level of a Chinese chapter's or section's heading, which stands right above its text."""
+    text = line.strip()
+    is_short = 0 < len(text) <= _LONGEST_CHAPTER and not re.search(r"[。，；：！？、,;:.]|\d$", text)
+    return next((level for pattern, level in _CHINESE_NUMBERED[:2] if is_short and pattern.fullmatch(text)), 0)
+
+
+def _chinese_level(text: str) -> int:
+    return next((level for pattern, level in _CHINESE_NUMBERED if pattern.fullmatch(text)), 0)
 
 
 def _list_items(lines: Sequence[str], levels: dict[int, int]) -> set[int]:
@@ -90,7 +115,7 @@ def _list_items(lines: Sequence[str], levels: dict[int, int]) -> set[int]:
     items: set[int] = set()
     filled = [number for number, line in enumerate(lines) if line.strip()]
     for number, following in pairwise(filled):
-        numbered = all(number in levels and _NUMBERED.fullmatch(lines[number]) for number in (number, following))
+        numbered = all(number in levels and _is_numbered(lines[number]) for number in (number, following))
         if numbered and levels[number] == levels[following]:
             items |= {number, following}
     return items

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from index.passages import Document
+from ingest import sidecars
 from ingest.errors import Unreadable
-from ingest.readers import docx, html, markdown, pdf, plain
+from ingest.language import language_of
+from ingest.metadata import check_scope
+from ingest.readers import archive, delimited, docx, html, jsonl, markdown, pdf, plain, pptx, rtf, xlsx
 from ingest.readers.reading import Reading
 from ingest.readers.titles import title_from_name
 
@@ -26,47 +29,146 @@ SUFFIXES: Mapping[str, Reader] = MappingProxyType(
         ".text": plain.read,
         ".pdf": pdf.read,
         ".docx": docx.read,
+        ".pptx": pptx.read,
+        ".xlsx": xlsx.read,
+        ".rtf": rtf.read,
+        ".csv": delimited.read,
+        ".tsv": delimited.read,
+        ".jsonl": jsonl.read,
+        ".ndjson": jsonl.read,
     }
 )
 
 
-def read_document(path: Path, name: str, max_bytes: int) -> Document:
-    """Read one source file into a Document called `name`.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a file may hold: `max_bytes` on disk; an archive also unpacked, in all, and by number of members."""
 
-    The title is the file's own, or its first heading of level 1, or a readable form of `name`. A Markdown page with
-    a title and nothing below it (a folder's stub) is a Document without sections.
-    Raises Unreadable, with the reason, for a format without a reader, a file larger than `max_bytes` or empty, one
-    that cannot be opened, and one that holds no text.
+    max_bytes: int
+    max_members: int = 2_000
+    max_unpacked_bytes: int = 500 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A member of an archive that cannot be read; `name` is `archive.zip/inside/path.md`, `stage` where it failed."""
+
+    name: str
+    reason: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """What one file holds: one document; an archive any number of them, and failures of its members."""
+
+    documents: tuple[Document, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A sidecar's bytes, and its name for those who have to mend it."""
+
+    name: str
+    data: bytes
+
+
+def read_file(path: Path, name: str, limits: Limits) -> FileReading:
+    """Read one source file, and the sidecar beside it, into the Document called `name`.
+
+    A zip archive gives a document for each of its members, called `name/MEMBER`, and a Failure for each that cannot be
+    read; its sidecar holds for all of them, but for what a member's own one says. The title is that of the sidecar, or the file's own, or its first heading of level 1, or a readable form of
+    `name`. A Markdown page with a title and nothing below it (a folder's stub) is a Document without sections.
+    Raises Unreadable, with reason and stage, for a format without a reader, a file larger than allowed or empty, one
+    that cannot be opened, one that holds no text, and metadata that cannot be understood.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    _check_format(path.name)
+    data = _bytes_of(path, limits.max_bytes)
+    beside = sidecars.sidecar_of(path)
+    described = (_Described(beside.name, sidecars.bytes_of(beside)),) if beside else ()
+    if _suffix(path.name) in archive.SUFFIXES:
+        return _archived(name, data, described, limits)
+    return FileReading((_document(name, data, SUFFIXES[_suffix(path.name)], described),))
+
+
+def read_document(path: Path, name: str, max_bytes: int) -> Document:
+    """Read a source file that holds one document; see `read_file`."""
+    (document,) = read_file(path, name, Limits(max_bytes)).documents
+    return document
+
+
+def _archived(name: str, data: bytes, described: tuple[_Described, ...], limits: Limits) -> FileReading:
+    members = {
+        member.name: member
+        for member in archive.members_of(data, limits.max_members, limits.max_bytes, limits.max_unpacked_bytes)
+    }
+    if not members:
+        raise Unreadable("no files in this archive", "archive")
+    documents: list[Document] = []
+    failures: list[Failure] = []
+    for inside, member in members.items():
+        if sidecars.is_sidecar(PurePosixPath(inside)):
+            continue
+        full_name = f"{name}/{inside}"
+        try:
+            _check_format(inside)
+            beside = [f"{inside}{suffix}" for suffix in sidecars.SUFFIXES if f"{inside}{suffix}" in members]
+            own = tuple(_Described(beside_name, members[beside_name].read()) for beside_name in beside[:1])
+            content = member.read()  # refused for an archive, which has no reader
+            reader = SUFFIXES[_suffix(inside)]
+            documents.append(_document(full_name, content, reader, (*described, *own), len(described)))
+        except Unreadable as exc:
+            failures.append(Failure(full_name, str(exc), exc.stage))
+    return FileReading(tuple(documents), tuple(failures))
+
+
+def _check_format(name: str) -> None:
+    suffix = _suffix(name)
+    if suffix not in SUFFIXES and suffix not in archive.SUFFIXES:
         raise Unreadable(
-            f"format {suffix} is not supported" if suffix else "a file without a suffix: its format is not known"
+            f"format {suffix} is not supported" if suffix else "a file without a suffix: its format is not known",
+            "open",
         )
-    data = _bytes_of(path, max_bytes)
-    reading = SUFFIXES[suffix](data)
-    is_stub = reading.title and SUFFIXES[suffix] is markdown.read
-    if not reading.sections and not is_stub:
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _document(name: str, data: bytes, reader: Reader, described: tuple[_Described, ...], shared: int = 0) -> Document:
+    """The document of a file's bytes; of several sidecars the later ones win, and the first `shared` give no title."""
+    if not data:
+        raise Unreadable("empty file", "open")
+    said = [sidecars.parse(sidecar.data, sidecar.name) for sidecar in described]
+    reading = reader(data)
+    title = next((sidecar.title for sidecar in reversed(said[shared:]) if sidecar.title), reading.title)
+    if not reading.sections and not (title and reader is markdown.read):
         raise Unreadable("no text found")
-    title = reading.title or title_from_name(name)
-    return Document(name, title, reading.sections, hashlib.sha256(data).hexdigest(), reading.metadata)
+    metadata = dict(reading.metadata)
+    for sidecar in said:
+        metadata.update(sidecar.metadata)
+    check_scope(metadata)
+    if "language" not in metadata and (language := language_of(section.text for section in reading.sections)):
+        metadata["language"] = language
+    content_hash = sidecars.content_hash(data, *(sidecar.data for sidecar in described))
+    return Document(name, title or title_from_name(name), reading.sections, content_hash, metadata)
 
 
 def _bytes_of(path: Path, max_bytes: int) -> bytes:
     try:
         # a pipe or a device would wait for ever
         if not stat.S_ISREG(path.stat().st_mode):
-            raise Unreadable("not a regular file")
+            raise Unreadable("not a regular file", "open")
         with path.open("rb") as file:
             # one byte more than allowed, whatever the size on record says: the file may be growing
             data = file.read(max_bytes + 1)
             size = max(path.stat().st_size, len(data))
     except OSError as exc:
-        raise Unreadable(exc.strerror or type(exc).__name__) from exc
+        raise Unreadable(exc.strerror or type(exc).__name__, "open") from exc
     if len(data) > max_bytes:
-        raise Unreadable(f"{_megabytes(size)} is more than the limit of {_megabytes(max_bytes)} (ingest.max_file_mb)")
-    if not data:
-        raise Unreadable("empty file")
+        reason = f"{_megabytes(size)} is more than the limit of {_megabytes(max_bytes)} (ingest.max_file_mb)"
+        raise Unreadable(reason, "open")
     return data
 
 

@@ -28,6 +28,8 @@ def title_from_name(name: str) -> str:
     stem = path.stem
     if stem.lower() in _WHOLE_FOLDER and path.parent.name:
         stem = path.parent.name
+    if path.suffix.lower() == ".rtf" and path.parent.suffix.lower() == ".rtfd":
+        stem = path.parent.stem  # TextEdit keeps a text with pictures as a folder around TXT.rtf
     # a hyphen between digits belongs to a date or a range
     words = re.sub(r"(?<!\d)-|-(?!\d)|_|%20|\+", " ", stem)
     title = one_line(words) or name

@@ -13,7 +13,8 @@ import pytest
 
 from index.embedding import Advance, Vectors
 from index.library import KnowledgeBase
-from ingest.reading import FileReading, InProcessReader
+from ingest.readers import FileReading
+from ingest.reading import InProcessReader
 from ingest.refresh import Refresher, RefreshReport
 from ingest.sources import FileHashes, files_of
 from tests.doubles import WordHashEmbedder

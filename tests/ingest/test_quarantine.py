@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,10 @@ import pytest
 from index.library import KnowledgeBase
 from index.passages import Document, Section
 from ingest.errors import Unreadable
-from ingest.reading import Failure, FileReading, InProcessReader
+from ingest.readers import Failure, FileReading
+from ingest.reading import InProcessReader
 from ingest.refresh import Refresher, RefreshPolicy, RefreshReport
 from tests.doubles import WordHashEmbedder
-
-
-@dataclass(frozen=True)
-class Failed:
-    name: str
-    reason: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class Archive:
-    documents: tuple[Document, ...]
-    failures: tuple[Failure, ...]
 
 
 class Reader:
@@ -43,9 +30,9 @@ class Reader:
         if path.suffix != ".pack":
             return self._reader.read(path, name)
         members = [(f"{name}/{m}", t) for m, t in (line.split(": ") for line in text.splitlines())]
-        return Archive(
+        return FileReading(
             tuple(Document(m, m, (Section((), t),), t) for m, t in members if t != "BAD"),
-            tuple(Failed(m, "no text found", "read") for m, t in members if t == "BAD"),
+            tuple(Failure(m, "no text found", "read") for m, t in members if t == "BAD"),
         )
 
 

@@ -76,7 +76,7 @@ class TestEveryFile:
     @pytest.mark.parametrize(
         ("name", "content", "reason"),
         [
-            ("fees.rtf", b"{\\rtf1}", "format .rtf is not supported"),
+            ("fees.odt", b"text", "format .odt is not supported"),
             ("fees", b"text", "without a suffix"),
             ("fees.txt", b"", "empty file"),
             ("fees.txt", b" \n\t\r\n", "no text found"),
@@ -169,14 +169,14 @@ class TestMarkdown:
     def test_yaml_front_matter_becomes_strings(self, read: Read) -> None:
         source = (
             "---\ntitle: Fees\nproduct: Mobile\nversion: 1.10\nmarket: no\neffective_from: 2024-1-5\n"
-            "audience: [agents, shops]\nempty:\nmenu: {main: {weight: 3}}\n---\ntext\n"
+            "audience: [agents, internal]\nempty:\nmenu: {main: {weight: 3}}\n---\ntext\n"
         )
         assert read("a.md", source).metadata == {
             "product": "Mobile",
             "version": "1.10",
             "market": "no",
             "effective_from": "2024-01-05",
-            "audience": "agents, shops",
+            "audience": "agents, internal",
         }
 
     def test_toml_front_matter(self, read: Read) -> None:
@@ -272,6 +272,26 @@ class TestHtml:
         document = read("a.html", page)
         assert document.title == "Help centre"
         assert outline_of(document) == [(("Roaming",), "In the EU."), (("Roaming", "USA"), "Pay.")]
+
+    def test_furniture_goes_by_its_role_and_name_and_text_by_the_same_name_stays(self, read: Read) -> None:
+        page = (
+            '<a class="skip-link" href="#m">Skip to content</a><div id="onetrust-banner-sdk">We use cookies</div>'
+            '<div class="cookie-banner"><p>Cookies help us.</p></div><div role="banner"><a href="/">Tarnwave</a></div>'
+            '<div class="top-menu"><ul><li><a href="/">Home</a></li><li><a href="/s">Shop</a></li></ul></div>'
+            '<div class="sidebar"><ol class="breadcrumb"><li><a href="/">Home</a></li><li>Fees</li></ol>'
+            "<h1>Late fees</h1><p>A fee of 5 euros.</p><ul class='menu'><li>Press 1 for billing, 2 for sales</li></ul>"
+            "<section class='cookie-policy'><h2>Cookies</h2><p>We keep them a year.</p></section>"
+            "<div class='related-articles'><a href='/x'>Ways to pay</a> <a href='/y'>Barring</a></div></div>"
+            "<div class='site-footer'>Imprint</div><div id='footer'>2026</div>"
+        )
+        assert outline_of(read("a.html", page)) == [
+            ((), "A fee of 5 euros.\n\n- Press 1 for billing, 2 for sales"),
+            (("Cookies",), "We keep them a year."),
+        ]
+
+    def test_a_page_is_not_lost_to_the_name_of_the_element_around_it(self, read: Read) -> None:
+        page = "<body><div class='footer'><p>All about roaming, in one long paragraph.</p></div><p>Short.</p></body>"
+        assert whole_text(read("a.html", page)) == "All about roaming, in one long paragraph.\n\nShort."
 
     def test_every_article_is_read(self, read: Read) -> None:
         page = "<p>teaser</p><article><h2>A</h2>one</article><article><h2>B</h2>two</article>"
