@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import uuid
 from collections.abc import Sequence
@@ -14,12 +15,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from index.admission import Admission
 from index.checksums import sha256_of
 from index.embedding import Vectors
-from index.errors import DamagedGeneration
+from index.errors import DamagedGeneration, ScopeError
 from index.passages import Passage
+from index.scope import Scope
 from index.vectors import VectorIndex
 from index.words import WordIndex
+
+log = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
 _PASSAGES = "passages.jsonl"
@@ -41,6 +46,15 @@ class IndexedDocument(BaseModel, frozen=True):
     content_hash: str
     passages: int
     metadata: dict[str, str] = {}
+
+    @property
+    def scope(self) -> Scope | None:
+        """Where, for whom and when it holds; None where the metadata cannot be understood, so that nobody is shown it."""
+        try:
+            return Scope.of(self.metadata)
+        except ScopeError as exc:
+            log.warning("%s is not searched: %s; correct its metadata and run: switchboard kb refresh", self.name, exc)
+            return None
 
 
 class SkippedDocument(BaseModel, frozen=True):
@@ -109,6 +123,17 @@ class Generation:
     def documents(self) -> tuple[IndexedDocument, ...]:
         """The documents, in the order of their names."""
         return tuple(_read_lines(self.folder / _DOCUMENTS, IndexedDocument))
+
+    @cached_property
+    def scopes(self) -> dict[str, Scope | None]:
+        """The scope of each document, by its name."""
+        return {d.name: d.scope for d in self.documents}
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Which passages a filter admits."""
+        place = {name: i for i, name in enumerate(self.scopes)}
+        return Admission(tuple(self.scopes.values()), [place.get(p.document, -1) for p in self.passages])
 
     @cached_property
     def _by_id(self) -> dict[str, Passage]:

@@ -71,6 +71,9 @@ class Filter:
         )
 
 
+NO_FILTER = Filter()
+
+
 def _among(wanted: str, held: tuple[str, ...]) -> bool:
     return not wanted or not held or wanted.casefold() in {h.casefold() for h in held}
 

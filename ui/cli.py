@@ -7,9 +7,10 @@ import json
 import logging
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.table import Table
 from assistant import settings as configuration
 from assistant.errors import AssistantError
 from index.errors import KnowledgeBaseError
+from index.scope import Filter
 from ingest.errors import IngestError
 from ui import models, training
 from ui.terminal import StatusLine, TerminalProgress
@@ -40,6 +42,16 @@ for _extra in entry_points(group="switchboard.commands"):
     app.add_typer(_extra.load(), name=_extra.name)
 
 out = Console()
+Product = Annotated[str, typer.Option("--product", help="Only what holds for this product.")]
+Region = Annotated[str, typer.Option("--region", help="Only what holds in this region.")]
+Language = Annotated[str, typer.Option("--language", help="Only documents in this language, such as en or zh.")]
+ForAudience = Annotated[
+    Literal["agent", "customer"], typer.Option("--audience", help="customer: nothing that is for agents only.")
+]
+On = Annotated[
+    datetime | None,
+    typer.Option("--on", formats=["%Y-%m-%d"], metavar="DATE", help="What holds on this day instead of today."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
 
@@ -95,6 +107,11 @@ def status(as_json: AsJson = False) -> None:
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 5,
+    product: Product = "",
+    region: Region = "",
+    language: Language = "",
+    audience: ForAudience = "agent",
+    on: On = None,
     as_json: AsJson = False,
 ) -> None:
     """The passages nearest to a text."""
@@ -103,7 +120,9 @@ def search(
 
     if not query.strip():
         raise AssistantError("the text to search for is empty")
-    hits = [HitRecord.of(h) for h in open_retriever(configuration.load()).search(query, k).hits]
+    wanted = Filter(product, region, audience, language, on.date() if on else None)
+    retriever = open_retriever(configuration.load(), audience)
+    hits = [HitRecord.of(h) for h in retriever.search(query, k, wanted=wanted).hits]
     if as_json:
         print(json.dumps([h.model_dump() for h in hits], ensure_ascii=False))
         return
@@ -117,7 +136,13 @@ def search(
 
 @app.command(epilog='Example: switchboard ask "What does a replacement SIM cost?"')
 def ask(
-    question: Annotated[str, typer.Argument(help="The question, as a customer would put it.")], as_json: AsJson = False
+    question: Annotated[str, typer.Argument(help="The question, as a customer would put it.")],
+    product: Product = "",
+    region: Region = "",
+    language: Language = "",
+    audience: ForAudience = "agent",
+    on: On = None,
+    as_json: AsJson = False,
 ) -> None:
     """Answer one question from the documents, with citations.
 
@@ -130,11 +155,12 @@ def ask(
     if not question.strip():
         raise AssistantError("the question is empty")
     values = configuration.load()
-    retriever = open_retriever(values)
+    wanted = Filter(product, region, audience, language, on.date() if on else None)
+    retriever = open_retriever(values, audience)
     retriever.generation()  # say what is wrong with the knowledge base before waiting for a model
 
     async def final() -> Answer:
-        async for event in answerer.stream(question):
+        async for event in answerer.stream(question, wanted=wanted):
             if isinstance(event, Finished):
                 return event.answer
         raise AssertionError("the stream ends with a finished answer")
