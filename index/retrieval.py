@@ -16,7 +16,7 @@ from index.generation import Generation, IndexedDocument
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.quotables import quotables
-from index.scope import NO_FILTER, Audience, Filter
+from index.scope import ANYWHERE, NO_FILTER, Audience, Filter
 from index.vectors import VectorIndex
 from index.words import Scores, best_rows
 
@@ -111,7 +111,11 @@ class Retriever:
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
         found = blend(generation.index, vector, generation.words.scores(query), k, self.rows(generation, wanted))
-        hits = tuple(Hit(generation.passages[c.row], c.score, c.cosine) for c in found)
+        passages = [generation.passages[c.row] for c in found]
+        hits = tuple(
+            Hit(p, c.score, c.cosine, generation.scopes[p.document] or ANYWHERE)
+            for c, p in zip(found, passages, strict=True)
+        )
         searched = time.perf_counter()
         lines = self._lines(vector, hits[:read_lines_of])
         embedding = embedded - started + time.perf_counter() - searched

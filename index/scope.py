@@ -71,7 +71,7 @@ class Filter:
         )
 
 
-NO_FILTER = Filter()
+ANYWHERE, NO_FILTER = Scope(), Filter()
 
 
 def _among(wanted: str, held: tuple[str, ...]) -> bool:
