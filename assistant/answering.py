@@ -7,7 +7,7 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import ChatModel, Message
@@ -28,6 +28,7 @@ from assistant.sufficiency import Rarity, SufficiencyModel, features
 from index.passages import Hit, Passage
 from index.quotables import quotables
 from index.retrieval import Line, Retrieval, Retriever
+from index.scope import NO_FILTER, Filter
 from index.terms import terms
 
 # cosine: a supported sentence this much farther from the question than the nearest line is beside the point
@@ -77,7 +78,7 @@ class Timings:
 class Answer:
     """A finished answer. `draft` is what the model wrote before unsupported sentences were taken out; `quoted`
     says that the passage's own words stand in for it. An abstention has no citations and shows the `closest` passages
-    and the `nearest` lines in them."""
+    and the `nearest` lines in them; `elsewhere` names the field of the filter without which there would be an answer."""
 
     question: str
     standalone: str
@@ -93,13 +94,20 @@ class Answer:
     timings: Timings
     model: str
     generation: str
+    filter: Filter = NO_FILTER
+    elsewhere: str = ""
 
     @property
     def text(self) -> str:
         """The answer as prose, each sentence followed by its citation marks."""
         if self.abstained:
-            return abstention(self.standalone)
+            return f"{abstention(self.standalone)} {self.other_scope}".rstrip()
         return " ".join(s.text + "".join(f" [{n}]" for n in s.citations) for s in self.sentences)
+
+    @property
+    def other_scope(self) -> str:
+        """A sentence where the answer was declined only because of the filter; else empty."""
+        return f"There is an answer for other {self.elsewhere}s." if self.elsewhere else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,32 +227,26 @@ class Answerer:
             return self._settings.sufficiency
         return asking.judgement.threshold if asking.judgement else self._sufficiency.threshold
 
-    async def answer(self, question: str, history: Sequence[Exchange] = ()) -> Answer:
+    async def answer(self, question: str, history: Sequence[Exchange] = (), wanted: Filter = NO_FILTER) -> Answer:
         """The whole answer at once. Raises ModelUnavailable and the knowledge base's errors."""
-        async for event in self.stream(question, history):
+        async for event in self.stream(question, history, wanted):
             if isinstance(event, Finished):
                 return event.answer
         raise AssertionError("the stream ends with a finished answer")
 
-    async def stream(self, question: str, history: Sequence[Exchange] = ()) -> AsyncGenerator[Event, None]:
-        """Yield Found, then a Stated for each supported sentence, then Finished."""
+    async def stream(
+        self, question: str, history: Sequence[Exchange] = (), wanted: Filter = NO_FILTER
+    ) -> AsyncGenerator[Event, None]:
+        """Yield Found, then a Stated for each supported sentence, then Finished; from what the filter admits."""
         watch = _Stopwatch()
         question = question.strip()[:_LONGEST_QUESTION]
         standalone = await self._standalone(question, history, watch)
-        retrieval = await asyncio.to_thread(
-            self._retriever.search, standalone, self._settings.passages, self._settings.prompt_passages
-        )
+        retrieval = await self._search(standalone, wanted)
         yield Found(standalone, retrieval.hits, retrieval.generation.id)
-        rarity = Rarity(retrieval.generation.words)
-        probability = self._sufficiency.probability(features(standalone, retrieval, rarity))
         asking = self._model.asking
         prompts = PROMPTS[asking.prompts]
         messages, given = prompt_over(self._model, prompts, standalone, retrieval, self._settings)
-        pointers: tuple[float, ...] = ()
-        if given and prompts.pointing:
-            with watch.generating():
-                pointers = await point(self._model, messages, len(given))
-            probability = _judged(asking.judgement, probability, 1 - pointers[0])
+        probability, pointers = await self._judge(standalone, retrieval, messages, given, watch)
         draft = _Draft(given, retrieval)
         nearest = best_lines(retrieval.lines, given)
         written: list[str] = []
@@ -266,6 +268,7 @@ class Answerer:
             for line in nearest:
                 if not draft.has_quoted(line):
                     yield draft.keep(_ended(line.text), Support(line.passage, line.text, 1.0))
+        elsewhere = "" if draft.sentences else await self._elsewhere(standalone, wanted, watch)
         yield Finished(
             Answer(
                 question=question,
@@ -282,8 +285,58 @@ class Answerer:
                 timings=_timings(watch, retrieval),
                 model=self._model.name,
                 generation=retrieval.generation.id,
+                filter=wanted,
+                elsewhere=elsewhere,
             )
         )
+
+    async def _search(self, standalone: str, wanted: Filter) -> Retrieval:
+        return await asyncio.to_thread(
+            self._retriever.search, standalone, self._settings.passages, self._settings.prompt_passages, wanted
+        )
+
+    async def _judge(
+        self,
+        standalone: str,
+        retrieval: Retrieval,
+        messages: Sequence[Message],
+        given: Sequence[Passage],
+        watch: _Stopwatch,
+    ) -> tuple[float, tuple[float, ...]]:
+        """The probability that what was found holds the answer; and where the model points, when it was taught to."""
+        probability = self._sufficiency.probability(features(standalone, retrieval, Rarity(retrieval.generation.words)))
+        asking = self._model.asking
+        if not given or not PROMPTS[asking.prompts].pointing:
+            return probability, ()
+        with watch.generating():
+            pointers = await point(self._model, messages, len(given))
+        return _judged(asking.judgement, probability, 1 - pointers[0]), pointers
+
+    async def _elsewhere(self, standalone: str, wanted: Filter, watch: _Stopwatch) -> str:
+        """The field of the filter without which the documents hold an answer; empty where there is none."""
+        prompts = PROMPTS[self._model.asking.prompts]
+        wider = {
+            "region": replace(wanted, region=""),
+            "product": replace(wanted, product=""),
+            "language": replace(wanted, language=""),
+        }
+        for name, without in wider.items():
+            if without == wanted:
+                continue
+            retrieval = await self._search(standalone, without)
+            messages, given = prompt_over(self._model, prompts, standalone, retrieval, self._settings)
+            probability, _ = await self._judge(standalone, retrieval, messages, given, watch)
+            if (
+                given
+                and probability >= self._threshold(self._model.asking)
+                and self._is_kept_out(given[0], wanted, retrieval)
+            ):
+                return name
+        return ""
+
+    def _is_kept_out(self, passage: Passage, wanted: Filter, retrieval: Retrieval) -> bool:
+        scope = retrieval.generation.scopes[passage.document]
+        return scope is not None and not wanted.admits(scope, self._retriever.today())
 
     async def _statements(
         self, prompts: Prompts, messages: Sequence[Message], written: list[str], watch: _Stopwatch

@@ -9,7 +9,7 @@ from pathlib import Path
 from assistant import pointing, sufficiency
 from assistant.answering import Answerer
 from assistant.chat_model import ChatModel, OpenAIChatModel, remote_endpoint, token_counter
-from assistant.errors import VersionError
+from assistant.errors import SettingsError, VersionError
 from assistant.serving import Endpoint, ModelServer, State, is_cpu_build, running_endpoints
 from assistant.settings import Settings
 from assistant.triage.classification import Classifier
@@ -22,15 +22,24 @@ from assistant.weights import Weights, resolve
 from index.embedding import SentenceTransformerEmbedder
 from index.library import KnowledgeBase
 from index.retrieval import Retriever
+from index.scope import Audience
 
 Progress = Callable[[str], None]
 
 
-def open_retriever(settings: Settings) -> Retriever:
+def open_retriever(settings: Settings, audience: Audience = "agent") -> Retriever:
     """The retriever over the configured knowledge base. Raises EmbedderNotFound; nothing is loaded yet."""
-    return Retriever(
-        KnowledgeBase(settings.knowledge_base), SentenceTransformerEmbedder.from_name(settings.models.embedder)
-    )
+    embedder = SentenceTransformerEmbedder.from_name(settings.models.embedder)
+    return Retriever(KnowledgeBase(settings.knowledge_base), embedder, audience)
+
+
+def configured_audience(settings: Settings) -> Audience:
+    """Whom the page and the API are for. Raises SettingsError."""
+    if settings.web.audience == "agent":
+        return "agent"
+    if settings.web.audience == "customer":
+        return "customer"
+    raise SettingsError(f"web.audience: expected agent or customer, not {settings.web.audience!r}")
 
 
 def open_answerer(settings: Settings, retriever: Retriever, model: ChatModel) -> Answerer:

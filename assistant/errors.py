@@ -27,3 +27,7 @@ class TrainingError(AssistantError):
 
 class VersionError(AssistantError):
     """A version of the model is missing, damaged, or made for other weights."""
+
+
+class AudienceRefused(AssistantError):
+    """Somebody who is served as a customer asked for what is for agents only."""

@@ -89,6 +89,10 @@ class TriageSettings:
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     host: str = _setting("127.0.0.1", "Address that the page is served on.")
+    audience: str = _setting(
+        "agent",
+        "Whom this server's page and API are for: agent, or customer, who is never shown what is for agents only.",
+    )
     port: int = _setting(7860, "Port that the page is served on.", 1, 65535)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
+from index.admission import Admission
 from index.checksums import sha256_of
 from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
@@ -27,6 +28,7 @@ from index.errors import DamagedGeneration
 from index.passage_table import KEY, Keys, PassageRows, PassageTable, mapped_file
 from index.passages import Passage
 from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
+from index.scope import Scope
 from index.token_counts import TokenCounts, tokens_fingerprint
 from index.vectors import VectorIndex
 from index.words import WordIndex
@@ -106,6 +108,17 @@ class Generation:
             spans[document.name] = range(start, start + document.passages)
             start += document.passages
         return spans
+
+    @cached_property
+    def scopes(self) -> dict[str, Scope | None]:
+        """The scope of each document, by its name."""
+        return {d.name: d.scope for d in self.documents}
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Which passages a filter admits."""
+        sizes = [d.passages for d in self.documents]
+        return Admission(tuple(self.scopes.values()), np.repeat(np.arange(len(sizes)), sizes))
 
     @cached_property
     def _by_id(self) -> Mapping[str, int]:

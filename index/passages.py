@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from index.scope import ANYWHERE, Scope
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -64,9 +66,10 @@ class Hit:
     """A passage found for a query.
 
     `score` ranks it among the hits of its query, from 0 to 1; `cosine` is the similarity of query and passage and
-    can be compared between queries.
+    can be compared between queries. `scope` is that of the passage's document.
     """
 
     passage: Passage
     score: float
     cosine: float
+    scope: Scope = ANYWHERE

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+
+from index.errors import ScopeError
+from index.scope import Scope
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,15 @@ class IndexedDocument:
     content_hash: str
     passages: int
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scope(self) -> Scope | None:
+        """Where, for whom and when it holds; None where the metadata cannot be understood, so that nobody is shown it."""
+        try:
+            return Scope.of(self.metadata)
+        except ScopeError as exc:
+            log.warning("%s is not searched: %s; correct its metadata and run: switchboard kb refresh", self.name, exc)
+            return None
 
 
 class Quarantined(BaseModel, frozen=True):

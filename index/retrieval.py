@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
+from index.admission import Mask
 from index.embedding import Embedder, Vectors
 from index.errors import EmbedderMismatch
 from index.generation import Generation
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.quotables import quotables
+from index.records import IndexedDocument
+from index.scope import ANYWHERE, NO_FILTER, Audience, Filter
 from index.vectors import VectorIndex
 from index.words import Scores, best_rows
 
@@ -52,9 +56,21 @@ class Retrieval:
 
 
 class Retriever:
-    """Searches whatever generation is current at the moment of asking."""
+    """Searches whatever generation is current at the moment of asking.
 
-    def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
+    `audience` is whom everything found is for: a retriever for customers never gives what is for agents only, whatever
+    a filter asks for. `today` is the clock by which documents hold.
+    """
+
+    def __init__(
+        self,
+        knowledge_base: KnowledgeBase,
+        embedder: Embedder,
+        audience: Audience = "agent",
+        today: Callable[[], date] = date.today,
+    ) -> None:
+        self.audience = audience
+        self.today = today
         self._knowledge_base = knowledge_base
         self._embedder = embedder
         self._line_vectors: dict[str, Vectors] = {}
@@ -69,14 +85,38 @@ class Retriever:
             )
         return generation
 
-    def search(self, query: str, k: int, read_lines_of: int = 0) -> Retrieval:
-        """The `k` best passages for the query, and the lines of the first `read_lines_of` of them."""
+    def documents(self) -> tuple[IndexedDocument, ...]:
+        """The documents that this audience may see, those that do not hold today among them, in the order of names.
+
+        Raises what `generation` raises.
+        """
+        generation = self.generation()
+        if self.audience == "agent":
+            return generation.documents
+        scopes = generation.scopes
+        return tuple(d for d in generation.documents if (s := scopes[d.name]) is not None and s.audience == "customer")
+
+    def rows(self, generation: Generation, wanted: Filter) -> Mask:
+        """The rows of a generation that a search with this filter may find."""
+        if self.audience == "customer":
+            wanted = replace(wanted, audience="customer")
+        return generation.admission.rows(wanted, self.today())
+
+    def search(self, query: str, k: int, read_lines_of: int = 0, wanted: Filter = NO_FILTER) -> Retrieval:
+        """The `k` best passages that the filter admits, and the lines of the first `read_lines_of` of them.
+
+        Documents that do not hold on the filter's day, or else today, are never found.
+        """
         generation = self.generation()
         started = time.perf_counter()
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
-        found = blend(generation.index, vector, generation.words.scores(query), k)
-        hits = tuple(Hit(generation.passages[c.row], c.score, c.cosine) for c in found)
+        found = blend(generation.index, vector, generation.words.scores(query), k, self.rows(generation, wanted))
+        passages = [generation.passages[c.row] for c in found]
+        hits = tuple(
+            Hit(p, c.score, c.cosine, generation.scopes[p.document] or ANYWHERE)
+            for c, p in zip(found, passages, strict=True)
+        )
         searched = time.perf_counter()
         lines = self._lines(vector, hits[:read_lines_of])
         embedding = embedded - started + time.perf_counter() - searched
@@ -102,23 +142,25 @@ def in_place(passage: Passage, line: str) -> str:
     return replace(passage, text=line).indexed_text
 
 
-def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int) -> list[Candidate]:
+def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int, rows: Mask | None = None) -> list[Candidate]:
     """The `k` best rows by min-max scaled cosine and BM25 score, weighted and added; best first.
 
     `vector` is the query's, shape (dimension,); `words` are its BM25 scores, shape (n,). The candidates are the best
-    100 of either side, or the best `k` where that is more.
+    100 of either side, or the best `k` where that is more; of the rows that the mask marks, where there is one.
     """
     pool = max(_POOL, k)
-    dense = dict(index.search(vector, pool))
+    if rows is not None:
+        words = np.where(rows, words, np.float32(0))
+    dense = dict(index.search(vector, pool, rows))
     rest = [row for row in best_rows(words, pool) if row not in dense]
     cosines = index.cosines(vector, rest)
-    rows = np.asarray([*dense, *rest], dtype=np.int64)
-    if rows.size == 0:
+    found = np.asarray([*dense, *rest], dtype=np.int64)
+    if found.size == 0:
         return []
     cosine = np.asarray([*dense.values(), *cosines], dtype=np.float32)
-    scores = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[rows])
+    scores = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[found])
     best = np.argsort(-scores, kind="stable")[:k]
-    return [Candidate(int(rows[i]), float(scores[i]), float(cosine[i])) for i in best]
+    return [Candidate(int(found[i]), float(scores[i]), float(cosine[i])) for i in best]
 
 
 def _scaled(scores: Scores) -> Scores:

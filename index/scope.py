@@ -71,6 +71,9 @@ class Filter:
         )
 
 
+ANYWHERE, NO_FILTER = Scope(), Filter()
+
+
 def _among(wanted: str, held: tuple[str, ...]) -> bool:
     return not wanted or not held or wanted.casefold() in {h.casefold() for h in held}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from index.admission import Mask
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
 
@@ -48,12 +49,21 @@ class VectorIndex:
         """All vectors, shape (n, dimension), in row order."""
         return np.asarray(self._index.reconstruct_n(0, len(self)), dtype=np.float32)
 
-    def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
-        """The `k` nearest rows to one query of shape (dimension,), nearest first, with their cosines."""
-        if len(self) == 0 or k <= 0:
+    def search(self, query: Vectors, k: int, rows: Mask | None = None) -> list[tuple[int, float]]:
+        """The `k` nearest rows to one query of shape (dimension,), nearest first, with their cosines.
+
+        Where a mask of shape (n,) is given, the nearest of the rows that it marks.
+        """
+        k = min(k, len(self) if rows is None else int(rows.sum()))
+        if k <= 0:
             return []
-        scores, rows = self._index.search(query.reshape(1, -1), min(k, len(self)))
-        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
+        chosen = None
+        if rows is not None:
+            # faiss takes arrays and keywords here, which its stubs do not know
+            marked = faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))  # type: ignore[call-arg, arg-type]
+            chosen = faiss.SearchParameters(sel=marked)  # type: ignore[call-arg]
+        scores, found = self._index.search(query.reshape(1, -1), k, params=chosen)
+        return [(int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0]
 
     def cosines(self, query: Vectors, rows: Sequence[int]) -> list[float]:
         """The cosines of a query of shape (dimension,) to the given rows, in their order."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import date
 from typing import Annotated
 
 from fastapi import FastAPI, Query
@@ -14,11 +15,12 @@ from pydantic import BaseModel, Field
 
 from assistant.answering import Answerer, Event, Found, Stated
 from assistant.assembly import ChatService
-from assistant.errors import AssistantError, ModelUnavailable
+from assistant.errors import AssistantError, AudienceRefused, ModelUnavailable
 from assistant.prompts import Exchange
 from index.errors import KnowledgeBaseError
 from index.retrieval import Retriever
-from ui.records import AnswerRecord, CitationRecord, HitRecord
+from index.scope import Audience
+from ui.records import AnswerRecord, CitationRecord, FilterRecord, HitRecord
 
 
 class PastExchange(BaseModel):
@@ -32,6 +34,7 @@ class AskRequest(BaseModel):
     question: str = Field(min_length=1, max_length=4000)
     history: list[PastExchange] = Field(default=[], max_length=50)
     stream: bool = False
+    filter: FilterRecord = FilterRecord()
 
 
 class ErrorReply(BaseModel):
@@ -45,23 +48,34 @@ def build_api(answerer: Answerer, service: ChatService, retriever: Retriever) ->
     @app.exception_handler(AssistantError)
     @app.exception_handler(KnowledgeBaseError)
     async def refuse(_: object, exc: Exception) -> Response:
-        status = 503 if isinstance(exc, ModelUnavailable | KnowledgeBaseError) else 500
+        away = isinstance(exc, ModelUnavailable | KnowledgeBaseError)
+        status = 403 if isinstance(exc, AudienceRefused) else 503 if away else 500
         return JSONResponse({"error": str(exc)}, status_code=status)
 
-    @app.post("/api/ask", response_model=AnswerRecord, responses={503: {"model": ErrorReply}})
+    refusals: dict[int | str, dict[str, object]] = {403: {"model": ErrorReply}, 503: {"model": ErrorReply}}
+
+    @app.post("/api/ask", response_model=AnswerRecord, responses=refusals)
     async def ask(request: AskRequest) -> Response | AnswerRecord:
         history = [Exchange(e.question, e.answer) for e in request.history]
+        wanted = request.filter.filter(retriever.audience)
         if request.stream:
             return StreamingResponse(
-                _events(answerer.stream(request.question, history)), media_type="text/event-stream"
+                _events(answerer.stream(request.question, history, wanted)), media_type="text/event-stream"
             )
-        return AnswerRecord.of(await answerer.answer(request.question, history))
+        return AnswerRecord.of(await answerer.answer(request.question, history, wanted))
 
-    @app.get("/api/search", responses={503: {"model": ErrorReply}})
+    @app.get("/api/search", responses=refusals)
     async def search(
-        q: Annotated[str, Query(min_length=1, max_length=2000)], k: Annotated[int, Query(ge=1, le=100)] = 5
+        q: Annotated[str, Query(min_length=1, max_length=2000)],
+        k: Annotated[int, Query(ge=1, le=100)] = 5,
+        product: Annotated[str, Query(max_length=200)] = "",
+        region: Annotated[str, Query(max_length=200)] = "",
+        language: Annotated[str, Query(max_length=35)] = "",
+        audience: Audience | None = None,
+        on: date | None = None,
     ) -> list[HitRecord]:
-        retrieval = await asyncio.to_thread(retriever.search, q, k)
+        asked = FilterRecord(product=product, region=region, language=language, audience=audience, on=on)
+        retrieval = await asyncio.to_thread(retriever.search, q, k, 0, asked.filter(retriever.audience))
         return [HitRecord.of(hit) for hit in retrieval.hits]
 
     @app.get("/api/health")

@@ -17,8 +17,10 @@ from rich.table import Table
 from assistant import settings as configuration
 from assistant.errors import AssistantError
 from index.errors import KnowledgeBaseError
+from index.scope import Filter
 from ingest.errors import GateClosed, IngestError
 from ui import kb, models, training
+from ui.scope_options import ForAudience, Language, On, Product, Region
 from ui.terminal import StatusLine
 from ui.triage import triage
 
@@ -43,7 +45,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 
 @app.command(epilog='Example: switchboard ask "What does a replacement SIM cost?"')
 def ask(
-    question: Annotated[str, typer.Argument(help="The question, as a customer would put it.")], as_json: AsJson = False
+    question: Annotated[str, typer.Argument(help="The question, as a customer would put it.")],
+    product: Product = "",
+    region: Region = "",
+    language: Language = "",
+    audience: ForAudience = "agent",
+    on: On = None,
+    as_json: AsJson = False,
 ) -> None:
     """Answer one question from the documents, with citations.
 
@@ -56,11 +64,12 @@ def ask(
     if not question.strip():
         raise AssistantError("the question is empty")
     values = configuration.load()
-    retriever = open_retriever(values)
+    wanted = Filter(product, region, audience, language, on.date() if on else None)
+    retriever = open_retriever(values, audience)
     retriever.generation()  # say what is wrong with the knowledge base before waiting for a model
 
     async def final() -> Answer:
-        async for event in answerer.stream(question):
+        async for event in answerer.stream(question, wanted=wanted):
             if isinstance(event, Finished):
                 return event.answer
         raise AssertionError("the stream ends with a finished answer")

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from assistant import settings as configuration
 from assistant.errors import AssistantError
+from index.scope import Filter
+from ui.scope_options import ForAudience, Language, On, Product, Region
 from ui.terminal import TerminalProgress
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ def status(as_json: AsJson = False) -> None:
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 5,
+    product: Product = "",
+    region: Region = "",
+    language: Language = "",
+    audience: ForAudience = "agent",
+    on: On = None,
     as_json: AsJson = False,
 ) -> None:
     """The passages nearest to a text."""
@@ -85,7 +92,9 @@ def search(
 
     if not query.strip():
         raise AssistantError("the text to search for is empty")
-    hits = [HitRecord.of(h) for h in open_retriever(configuration.load()).search(query, k).hits]
+    wanted = Filter(product, region, audience, language, on.date() if on else None)
+    retriever = open_retriever(configuration.load(), audience)
+    hits = [HitRecord.of(h) for h in retriever.search(query, k, wanted=wanted).hits]
     if as_json:
         print(json.dumps([h.model_dump() for h in hits], ensure_ascii=False))
         return

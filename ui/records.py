@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from assistant.answering import Answer, Citation
+from assistant.errors import AudienceRefused
 from assistant.triage.classification import Classification
 from index.passages import Hit
 from index.retrieval import Line
+from index.scope import Audience, Filter
+
+
+class FilterRecord(BaseModel, extra="forbid"):
+    """What may be found; empty: any, and `on` None: what holds today. Without `audience`, that of the server."""
+
+    product: str = Field(default="", max_length=200)
+    region: str = Field(default="", max_length=200)
+    language: str = Field(default="", max_length=35)
+    audience: Audience | None = None
+    on: date | None = None
+
+    @classmethod
+    def of(cls, wanted: Filter) -> FilterRecord:
+        return cls(
+            product=wanted.product,
+            region=wanted.region,
+            language=wanted.language,
+            audience=wanted.audience,
+            on=wanted.day,
+        )
+
+    def filter(self, default: Audience) -> Filter:
+        """The filter for a server, or a command, of this audience. Raises AudienceRefused where it would widen it."""
+        audience = self.audience or default
+        if audience == "agent" and default == "customer":
+            raise AudienceRefused("this server is for customers: what is for agents only cannot be asked for here")
+        return Filter(self.product.strip(), self.region.strip(), audience, self.language.strip().lower(), self.on)
 
 
 class HitRecord(BaseModel):
@@ -75,7 +105,7 @@ class LineRecord(BaseModel):
 class AnswerRecord(BaseModel):
     """`timings` in seconds; `quoted` is true where the passage's own words stand in for the model's.
 
-    `nearest` are the lines nearest to the question; after an abstention they are what comes closest.
+    `elsewhere` names the field of the filter, if any, without which there would be an answer. `nearest` are the lines nearest to the question; after an abstention they are what comes closest.
     """
 
     question: str
@@ -90,6 +120,8 @@ class AnswerRecord(BaseModel):
     timings: dict[str, float]
     model: str
     generation: str
+    filter: FilterRecord
+    elsewhere: str
 
     @classmethod
     def of(cls, answer: Answer) -> AnswerRecord:
@@ -106,6 +138,8 @@ class AnswerRecord(BaseModel):
             timings={stage: round(seconds, 4) for stage, seconds in asdict(answer.timings).items()},
             model=answer.model,
             generation=answer.generation,
+            filter=FilterRecord.of(answer.filter),
+            elsewhere=answer.elsewhere,
         )
 
 

@@ -9,7 +9,7 @@ import time
 
 import uvicorn
 
-from assistant.assembly import ChatService, open_answerer, open_retriever
+from assistant.assembly import ChatService, configured_audience, open_answerer, open_retriever
 from assistant.errors import AssistantError, ModelUnavailable
 from assistant.settings import Settings
 from ui.terminal import console
@@ -22,7 +22,7 @@ def run(settings: Settings, host: str, port: int) -> None:
     """Serve until interrupted. Raises AssistantError when the port is taken, and what the parts raise."""
     started = time.monotonic()
     _check_port(host, port)
-    retriever = open_retriever(settings)
+    retriever = open_retriever(settings, configured_audience(settings))
     generation = retriever.generation()
     service = ChatService.from_settings(settings, _say)
     try:

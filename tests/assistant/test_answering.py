@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ from assistant.settings import AnswerSettings
 from assistant.sufficiency import FEATURES, SufficiencyModel
 from index.library import KnowledgeBase
 from index.retrieval import Retriever
+from index.scope import Filter
+from ingest.refresh import Refresher
 from tests.doubles import Chooses, ScriptedChatModel, WordHashEmbedder
 
 ALWAYS = SufficiencyModel(
@@ -197,3 +200,32 @@ def test_a_tuned_model_that_points_to_none_declines_without_writing(filled: Know
     assert answer.abstained
     assert len(model.asked) == 1
     assert answer.sufficiency == pytest.approx(0.1)
+
+
+@pytest.fixture
+def regional(refresher: Refresher, knowledge_base: KnowledgeBase, tmp_path: Path) -> KnowledgeBase:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "south.md").write_text(
+        "---\nregion: South\n---\n# Fees\n\nThe zebra fee is €5.\n", encoding="utf-8"
+    )
+    refresher.refresh([tmp_path / "r"])
+    return knowledge_base
+
+
+def test_an_answer_rests_on_what_the_filter_admits_and_carries_it(regional: KnowledgeBase) -> None:
+    model = ScriptedChatModel("The zebra fee is €5 [1].")
+    south = Filter(region="South")
+    answer = asyncio.run(answerer(regional, model).answer("What is the zebra fee?", (), south))
+    assert [c.passage.document for c in answer.citations] == ["south.md"]
+    assert (answer.filter, answer.elsewhere) == (south, "")
+
+
+def test_an_answer_that_only_the_filter_keeps_out_is_hinted_at(regional: KnowledgeBase) -> None:
+    model = ScriptedChatModel()
+    answer = asyncio.run(answerer(regional, model).answer("What is the zebra fee?", (), Filter(region="North")))
+    assert answer.abstained
+    assert answer.elsewhere == "region"
+    assert answer.text.endswith("There is an answer for other regions.")
+    assert "€5" not in answer.text
+    unsure = asyncio.run(answerer(regional, model, NEVER).answer("What is the zebra fee?", (), Filter(region="North")))
+    assert unsure.elsewhere == ""

@@ -14,7 +14,9 @@ from assistant.errors import AssistantError, ModelUnavailable
 from assistant.serving import State
 from index.errors import KnowledgeBaseError
 from index.retrieval import Retriever
+from index.scope import NO_FILTER, Filter
 from ui.web.conversation import Phase, Turn, conversation_html, history, panel_html
+from ui.web.narrowing import Choices, Narrowing, choices_among
 from ui.web.waiting import Patience
 
 _AT_ONCE = 32
@@ -34,17 +36,17 @@ class Chat:
         self._service = service
         self._retriever = retriever
 
-    async def ask(self, question: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
+    async def ask(self, question: str, turns: list[Turn], wanted: Filter = NO_FILTER) -> AsyncIterator[list[Turn]]:
         """Yield the conversation after each event; a model that is away is waited for, then asked again."""
         if not question.strip():
             yield turns
             return
-        earlier, turn = list(turns), Turn(len(turns) + 1, question.strip())
+        earlier, turn = list(turns), Turn(len(turns) + 1, question.strip(), wanted=wanted)
         yield [*earlier, turn]
         patience = Patience(self._service, "Your question is kept and will be answered as soon as it is back.")
         while not turn.finished:
             try:
-                async for event in self._answerer.stream(turn.question, history(earlier)):
+                async for event in self._answerer.stream(turn.question, history(earlier), wanted):
                     turn = turn.after(event)
                     yield [*earlier, turn]
             except ModelUnavailable as exc:
@@ -56,6 +58,13 @@ class Chat:
             except (AssistantError, KnowledgeBaseError) as exc:
                 turn = replace(turn, phase=Phase.FAILED, note=f"{exc}.")
                 yield [*earlier, turn]
+
+    def choices(self) -> Choices:
+        """What the documents that may be shown can be narrowed to; nothing where there is no knowledge base."""
+        try:
+            return choices_among([d.scope for d in self._retriever.documents()])
+        except KnowledgeBaseError:
+            return Choices()
 
     def status_html(self) -> str:
         """One line: is the model there, and what does the knowledge base hold."""
@@ -83,12 +92,13 @@ def stopped(turns: list[Turn]) -> list[Turn]:
     return turns
 
 
-def build_chat(chat: Chat) -> None:
-    """Lay out the tab inside the current gr.Blocks."""
+def build_chat(chat: Chat, page: gr.Blocks) -> None:
+    """Lay out the tab inside the current gr.Blocks, which is `page`."""
     turns = gr.State([])
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             conversation = gr.HTML(conversation_html([]), elem_id="sb-conversation")
+            narrowing = Narrowing(chat.choices)
             with gr.Row():
                 question = gr.Textbox(
                     placeholder="Ask the documents (Enter sends, Shift+Enter starts a new line, / comes back here)",
@@ -113,8 +123,8 @@ def build_chat(chat: Chat) -> None:
     def show(now: list[Turn]) -> tuple[list[Turn], str, str]:
         return now, conversation_html(now), panel_html(now)
 
-    async def ask(text: str, now: list[Turn]) -> AsyncIterator[tuple[list[Turn], str, str]]:
-        async for after in chat.ask(text, stopped(now)):
+    async def ask(text: str, now: list[Turn], *values: str | None) -> AsyncIterator[tuple[list[Turn], str, str]]:
+        async for after in chat.ask(text, stopped(now), narrowing.filter(values)):
             yield show(after)
 
     shown = [turns, conversation, panel]
@@ -124,14 +134,19 @@ def build_chat(chat: Chat) -> None:
         kept = trigger(lambda text: (text, ""), question, [typed, question], queue=False, api_visibility="private")
         running.append(
             kept.then(
-                ask, [typed, turns], shown, concurrency_limit=_AT_ONCE, show_progress="hidden", api_visibility="private"
+                ask,
+                [typed, turns, *narrowing.fields],
+                shown,
+                concurrency_limit=_AT_ONCE,
+                show_progress="hidden",
+                api_visibility="private",
             )
         )
     for example, text in zip(examples, EXAMPLES, strict=True):
         running.append(
             example.click(
                 ask,
-                [gr.State(text), turns],
+                [gr.State(text), turns, *narrowing.fields],
                 shown,
                 concurrency_limit=_AT_ONCE,
                 show_progress="hidden",
@@ -139,4 +154,9 @@ def build_chat(chat: Chat) -> None:
             )
         )
     stop.click(lambda now: show(stopped(now)), turns, shown, cancels=running, queue=False, api_visibility="private")
-    new.click(lambda: show([]), None, shown, cancels=running, queue=False, api_visibility="private")
+    new.click(lambda: show([]), None, shown, cancels=running, queue=False, api_visibility="private").then(
+        narrowing.cleared, None, narrowing.fields, queue=False, api_visibility="private"
+    )
+    page.load(
+        narrowing.offered, None, [narrowing.row, *narrowing.fields], show_progress="hidden", api_visibility="private"
+    )

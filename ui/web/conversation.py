@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import Enum
 from html import escape
 
 from assistant.answering import Answer, Citation, Event, Finished, Found, Sentence, Stated, abstention
 from assistant.prompts import Exchange
 from index.passages import Hit
-from ui.web.passage_html import passage_html
+from index.scope import NO_FILTER, Filter
+from ui.web.passage_html import badges_html, passage_html
 
 
 class Phase(Enum):
@@ -38,6 +40,7 @@ class Turn:
     sentences: tuple[Sentence, ...] = ()
     citations: tuple[Citation, ...] = ()
     answer: Answer | None = None
+    wanted: Filter = NO_FILTER
 
     def after(self, event: Event) -> Turn:
         """The turn as it stands after one more event of the answer."""
@@ -87,6 +90,8 @@ def _turn_html(turn: Turn) -> str:
 
 def _answer_html(turn: Turn) -> str:
     parts: list[str] = []
+    if scope := filter_text(turn.wanted):
+        parts.append(f'<p class="sb-note sb-scope">{escape(scope)}</p>')
     if turn.standalone and turn.standalone != turn.question:
         parts.append(f'<p class="sb-note">Understood as: {escape(turn.standalone)}</p>')
     if turn.sentences:
@@ -106,6 +111,12 @@ def _answer_html(turn: Turn) -> str:
     return "".join(parts)
 
 
+def filter_text(wanted: Filter) -> str:
+    """What a question was narrowed to, such as “Wave 20 · North”; empty where it was not."""
+    customers = "for customers" if wanted.audience == "customer" else ""
+    return " · ".join(filter(None, (wanted.product, wanted.region, wanted.language, customers)))
+
+
 def _abstention_html(turn: Turn, answer: Answer) -> str:
     nearest = "".join(
         f'<li>{escape(line.text)} <a class="sb-cite" href="#{passage_anchor(turn, line.passage.id)}" '
@@ -113,7 +124,8 @@ def _abstention_html(turn: Turn, answer: Answer) -> str:
         for line in answer.nearest
     )
     words = f'<p class="sb-note">The nearest words in them, which may be about something else:</p><ul class="sb-nearest">{nearest}</ul>'
-    return f'<p class="sb-text sb-abstained">{escape(abstention(turn.standalone))}</p>{words if nearest else ""}'
+    said = f"{abstention(turn.standalone)} {answer.other_scope}".rstrip()
+    return f'<p class="sb-text sb-abstained">{escape(said)}</p>{words if nearest else ""}'
 
 
 def _sentence_html(turn: Turn, sentence: Sentence) -> str:
@@ -171,7 +183,7 @@ def _panel_passage(turn: Turn, rank: int, hit: Hit) -> str:
     return (
         f'<details class="sb-passage" id="{passage_anchor(turn, p.id)}"{" open" if near else ""}><summary>'
         f'<span class="sb-rank">{rank}</span><span class="sb-place"><strong>{escape(p.title)}</strong>'
-        f"<span>{escape(p.heading_path)}</span><small>{where}</small></span>"
+        f"<span>{escape(p.heading_path)}</span><small>{where}</small><span>{badges_html(hit.scope, date.today())}</span></span>"
         f'{numbers}<span class="sb-score" title="Score {hit.score:.2f} among the passages found; cosine {hit.cosine:.2f}">{hit.score:.2f}</span></summary>'
         f'<div class="sb-body">{passage_html(p.text, [*(c.quote for c in cited), *near])}</div></details>'
     )

@@ -10,7 +10,6 @@ import gradio as gr
 
 from assistant.settings import Settings
 from index.errors import KnowledgeBaseError
-from index.generation import Generation
 from index.retrieval import Retriever
 from ui.refresh_run import RefreshRun
 from ui.refreshing import open_refresher, remembered_sources
@@ -80,14 +79,14 @@ class Knowledge:
         """The summary, and the table of documents that match the text."""
         try:
             generation = self._retriever.generation()
-            return summary_html(generation.manifest), documents_html(generation.documents, text)
+            return summary_html(generation.manifest), documents_html(self._retriever.documents(), text)
         except KnowledgeBaseError as exc:
             return error_html(str(exc)), ""
 
     def documents(self, text: str) -> str:
         """The table of documents that match the text."""
         try:
-            return documents_html(self._retriever.generation().documents, text)
+            return documents_html(self._retriever.documents(), text)
         except KnowledgeBaseError as exc:
             return error_html(str(exc))
 
@@ -95,7 +94,7 @@ class Knowledge:
         """The passages of a document, or those nearest to a text."""
         try:
             if shown.document:
-                return _document(self._retriever.generation(), shown.document)
+                return _document(self._retriever, shown.document)
             if shown.query:
                 return hits_html(shown.query, self._retriever.search(shown.query, _HITS).hits)
         except KnowledgeBaseError as exc:
@@ -103,11 +102,11 @@ class Knowledge:
         return NOTHING_SHOWN
 
 
-def _document(generation: Generation, name: str) -> str:
-    document = next((d for d in generation.documents if d.name == name), None)
+def _document(retriever: Retriever, name: str) -> str:
+    document = next((d for d in retriever.documents() if d.name == name), None)
     if document is None:
         return gone_html(name)
-    return document_html(document, generation.passages_of(name))
+    return document_html(document, retriever.generation().passages_of(name))
 
 
 def build_knowledge(settings: Settings, retriever: Retriever, tab: gr.Tab) -> None:

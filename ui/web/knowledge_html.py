@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from html import escape
 from pathlib import PurePosixPath
 
 from index.passages import Hit, Passage
 from index.records import IndexedDocument, Manifest
-from ui.web.passage_html import passage_html
+from index.scope import Scope
+from ui.web.passage_html import badges_html, passage_html
 from ui.web.refresh_html import left_out_html
 
 MOST_DOCUMENTS = 500  # rows in the table; the filter finds the others
@@ -49,7 +51,7 @@ def documents_html(documents: Sequence[IndexedDocument], text: str) -> str:
     if not found:
         return f'<p class="sb-empty">No document matches “{escape(text.strip())}”.</p>'
     # columns are those that any document fills, so that they stay while the filter is typed
-    columns = [c for c in ("Product", "Audience", "Effective") if any(_cells(d)[c] for d in documents)]
+    columns = [c for c in ("Product", "Audience", "Effective", "State") if any(_cells(d)[c] for d in documents)]
     head = "".join(f'<th scope="col">{c}</th>' for c in ("Document", "Passages", "Format", *columns))
     rows = "".join(_row_html(d, columns) for d in found[:MOST_DOCUMENTS])
     count = f"{len(found)} of {len(documents)} documents"
@@ -71,7 +73,8 @@ def document_html(document: IndexedDocument, passages: Sequence[Passage]) -> str
     more = ""
     if len(passages) > MOST_PASSAGES:
         more = f'<p class="sb-note">The first {MOST_PASSAGES} of {len(passages)} passages.</p>'
-    return f"{_heading_html(document.title or document.name)}{_facts_html(facts)}{shown}{more}"
+    badges = badges_html(document.scope, date.today())
+    return f"{_heading_html(document.title or document.name)}<p>{badges}</p>{_facts_html(facts)}{shown}{more}"
 
 
 def gone_html(name: str) -> str:
@@ -85,6 +88,7 @@ def hits_html(query: str, hits: Sequence[Hit]) -> str:
         _passage_html(
             hit.passage,
             str(rank),
+            f"{badges_html(hit.scope, date.today())}"
             f'<span class="sb-score" title="Score {hit.score:.2f} among the passages found; cosine {hit.cosine:.2f}">'
             f"{hit.score:.2f}</span>",
         )
@@ -123,11 +127,21 @@ def _cells(document: IndexedDocument) -> Mapping[str, str]:
         "Product": metadata.get("product", ""),
         "Audience": metadata.get("audience", ""),
         "Effective": dates,
+        "State": state(document.scope, date.today()),
     }
 
 
+def state(scope: Scope | None, today: date) -> str:
+    """Why a document is not searched today; empty where it is."""
+    if scope is None:
+        return "metadata not understood"
+    if scope.effective_until is not None and scope.effective_until < today:
+        return "expired"
+    return "not yet valid" if scope.effective_from is not None and scope.effective_from > today else ""
+
+
 def _haystack(document: IndexedDocument) -> str:
-    return " ".join((document.name, document.title, *document.metadata.values())).casefold()
+    return " ".join((document.name, document.title, *document.metadata.values(), _cells(document)["State"])).casefold()
 
 
 def _heading_html(text: str) -> str:

@@ -23,8 +23,10 @@ _HERE = Path(__file__).parent
 
 
 def build_app(settings: Settings, answerer: Answerer, service: ChatService, retriever: Retriever) -> FastAPI:
-    """The whole application: the page at /, the API under /api."""
+    """The whole application: the page at /, the API under /api. Customers get the chat alone."""
     chat = Chat(answerer, service, retriever)
+    # reports quote what is for agents only, and the other tabs change what everybody is served
+    for_staff = retriever.audience == "agent"
     reports = ReportFolder(settings.home / "reports")
     with gr.Blocks(title="Switchboard", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         with gr.Row(elem_id="sb-title"):
@@ -32,19 +34,21 @@ def build_app(settings: Settings, answerer: Answerer, service: ChatService, retr
             status = gr.HTML(chat.status_html)
         with gr.Tabs(elem_id="sb-tabs"):
             with gr.Tab("Chat", id="chat"):
-                build_chat(chat)
-            with gr.Tab("Triage", id="triage"):
-                build_triage(settings, service)
-            with gr.Tab("Knowledge", id="knowledge") as knowledge:
-                build_knowledge(settings, retriever, knowledge)
-            with gr.Tab("Models", id="models") as models:
-                build_models(settings, service, models)
-            with gr.Tab("Evaluation", id="evaluation") as evaluation:
-                build_evaluation(reports, evaluation)
+                build_chat(chat, page)
+            if for_staff:
+                with gr.Tab("Triage", id="triage"):
+                    build_triage(settings, service)
+                with gr.Tab("Knowledge", id="knowledge") as knowledge:
+                    build_knowledge(settings, retriever, knowledge)
+                with gr.Tab("Models", id="models") as models:
+                    build_models(settings, service, models)
+                with gr.Tab("Evaluation", id="evaluation") as evaluation:
+                    build_evaluation(reports, evaluation)
         gr.Timer(4).tick(chat.status_html, None, status, show_progress="hidden", api_visibility="private", queue=False)
     page.queue(default_concurrency_limit=32)
     api = build_api(answerer, service, retriever)
-    api.include_router(build_reports(reports))
+    if for_staff:
+        api.include_router(build_reports(reports))
     app: FastAPI = gr.mount_gradio_app(
         api,
         page,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from html import escape
 from itertools import groupby
 
 from index.quotables import Quotable, quotables
+from index.scope import Scope
+
+_SOON = 14  # days
 
 
 def passage_html(text: str, quotes: Sequence[str] = ()) -> str:
@@ -24,6 +28,35 @@ def passage_html(text: str, quotes: Sequence[str] = ()) -> str:
         else:
             parts.append(f"<p>{' '.join(_line(q, quotes) for q in block)}</p>")
     return "".join(parts)
+
+
+def badges_html(scope: Scope | None, today: date) -> str:
+    """Where, for whom and when a document holds, as small marks; empty where it holds for everybody, always."""
+    if scope is None:
+        return _badge("not searched: its metadata cannot be understood", "sb-warn")
+    marks = [_badge(", ".join(values)) for values in (scope.product, scope.region) if values]
+    if scope.audience == "agent":
+        marks.append(_badge("agents only", "sb-warn"))
+    return "".join(marks) + _validity_html(scope, today)
+
+
+def _validity_html(scope: Scope, today: date) -> str:
+    first, last = scope.effective_from, scope.effective_until
+    if last is not None and last < today:
+        return _badge(f"expired on {_day(last, today)}", "sb-warn")
+    if first is not None and first > today:
+        return _badge(f"not valid before {_day(first, today)}", "sb-warn")
+    if last is not None:
+        return _badge(f"holds until {_day(last, today)}", "sb-warn" if (last - today).days <= _SOON else "")
+    return ""
+
+
+def _day(day: date, today: date) -> str:
+    return f"{day.day} {day:%B}" + (f" {day.year}" if day.year != today.year else "")
+
+
+def _badge(text: str, css: str = "") -> str:
+    return f'<span class="{f"sb-badge {css}".rstrip()}">{escape(text)}</span>'
 
 
 def _line(line: Quotable, quotes: Sequence[str]) -> str:
