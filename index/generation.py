@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from index.blending import Blend, load_blend
 from index.checksums import sha256_of
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
@@ -28,7 +29,7 @@ _VECTORS = "vectors.faiss"
 _WORDS = "words.safetensors"
 _VOCABULARY = "vocabulary.json"
 _DATA = (_DOCUMENTS, _PASSAGES, _VECTORS, _WORDS, _VOCABULARY)
-_FORMAT = 2
+_FORMAT = 3
 
 _Row = TypeVar("_Row", bound=BaseModel)
 
@@ -64,6 +65,7 @@ class Manifest(BaseModel, frozen=True):
     passages: int
     skipped: tuple[SkippedDocument, ...]
     checksums: dict[str, str]
+    blend: Blend = Blend()
 
 
 class _StoredPassage(BaseModel):
@@ -144,6 +146,7 @@ class Generation:
             passages=len(contents.passages),
             skipped=tuple(contents.skipped),
             checksums={name: sha256_of(folder / name) for name in _DATA},
+            blend=load_blend(),
         )
         _write_lines(folder / _MANIFEST, [manifest.model_dump_json(indent=1)])
         _sync(folder)
