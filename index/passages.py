@@ -64,9 +64,10 @@ class Hit:
     """A passage found for a query.
 
     `score` ranks it among the hits of its query, from 0 to 1; `cosine` is the similarity of query and passage and
-    can be compared between queries.
+    can be compared between queries. `duplicates` are passages that say the same, found further down and left out.
     """
 
     passage: Passage
     score: float
     cosine: float
+    duplicates: tuple[Passage, ...] = ()

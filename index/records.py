@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from index.blending import Blend
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedDocument:
@@ -74,3 +76,4 @@ class Manifest(BaseModel, frozen=True):
     quarantined: tuple[Quarantined, ...]
     canaries: CanaryResult | None = None
     checksums: Mapping[str, str]
+    blend: Blend = Blend()

@@ -6,20 +6,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from index.blending import Blend, Mask, candidates, ranked
+from index.duplicates import distinct
 from index.embedding import Embedder, Vectors
 from index.errors import EmbedderMismatch
 from index.generation import Generation
 from index.library import KnowledgeBase
 from index.passages import Hit, Passage
 from index.quotables import quotables
-from index.vectors import VectorIndex
-from index.words import Scores, best_rows
+from index.spelling import whole_words
 
-_POOL = 100  # candidates from each side
 _LINES_KEPT = 20_000  # vectors of lines that are asked for again and again; 30 MB at 384 dimensions
-_DENSE = 0.6  # chosen on the sample operator's train and dev questions; 0.5 to 0.7 differ by less than their intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +29,32 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row of an index found for a query: `score` ranks it, from 0 to 1; `cosine` can be compared between queries."""
-
-    row: int
-    score: float
-    cosine: float
-
-
-@dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Hits and the lines of the first few of them, each best first, from one generation; times in seconds."""
+    """Hits and the lines of the first few of them, each best first, from one generation; times in seconds.
+
+    `query` is what was searched for: the query that was asked, its misspelt words corrected.
+    """
 
     hits: tuple[Hit, ...]
     lines: tuple[Line, ...]
     generation: Generation
     embed_seconds: float
     search_seconds: float
+    query: str
 
 
 class Retriever:
-    """Searches whatever generation is current at the moment of asking."""
+    """Searches whatever generation is current at the moment of asking.
 
-    def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder) -> None:
+    `blend` replaces the one that the generation was published with.
+    """
+
+    def __init__(self, knowledge_base: KnowledgeBase, embedder: Embedder, blend: Blend | None = None) -> None:
         self._knowledge_base = knowledge_base
         self._embedder = embedder
+        self._blend = blend
         self._line_vectors: dict[str, Vectors] = {}
+        self._is_english = whole_words(embedder)
 
     def generation(self) -> Generation:
         """The generation that the next search will use. Raises EmbedderMismatch, NoGeneration, DamagedGeneration."""
@@ -73,14 +70,22 @@ class Retriever:
         """The `k` best passages for the query, and the lines of the first `read_lines_of` of them."""
         generation = self.generation()
         started = time.perf_counter()
+        query = generation.words.lexicon.correct(query, self._is_english)
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
-        found = blend(generation.index, vector, generation.words.scores(query), k)
-        hits = tuple(Hit(generation.passages[c.row], c.score, c.cosine) for c in found)
+        hits = self._hits(generation, query, vector, k)
         searched = time.perf_counter()
         lines = self._lines(vector, hits[:read_lines_of])
         embedding = embedded - started + time.perf_counter() - searched
-        return Retrieval(hits, lines, generation, embedding, searched - embedded)
+        return Retrieval(hits, lines, generation, embedding, searched - embedded, query)
+
+    def _hits(
+        self, generation: Generation, query: str, vector: Vectors, k: int, allowed: Mask | None = None
+    ) -> tuple[Hit, ...]:
+        pool = candidates(generation.index, vector, generation.words.scores(query), k, allowed)
+        blend = self._blend or generation.manifest.blend
+        found = ranked(pool, blend.scale, blend.weight(query))
+        return tuple(distinct((Hit(generation.passages[c.row], c.score, c.cosine) for c in found), k))
 
     def _lines(self, vector: Vectors, hits: Sequence[Hit]) -> tuple[Line, ...]:
         found = [(h.passage, q.text) for h in hits for q in quotables(h.passage.text)]
@@ -95,28 +100,3 @@ class Retriever:
         )
         lines = (Line(passage, text, float(known[text] @ vector)) for passage, text in found)
         return tuple(sorted(lines, key=lambda line: -line.cosine))
-
-
-def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int) -> list[Candidate]:
-    """The `k` best rows by min-max scaled cosine and BM25 score, weighted and added; best first.
-
-    `vector` is the query's, shape (dimension,); `words` are its BM25 scores, shape (n,). The candidates are the best
-    100 of either side, or the best `k` where that is more.
-    """
-    pool = max(_POOL, k)
-    dense = dict(index.search(vector, pool))
-    rest = [row for row in best_rows(words, pool) if row not in dense]
-    cosines = index.cosines(vector, rest)
-    rows = np.asarray([*dense, *rest], dtype=np.int64)
-    if rows.size == 0:
-        return []
-    cosine = np.asarray([*dense.values(), *cosines], dtype=np.float32)
-    scores = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[rows])
-    best = np.argsort(-scores, kind="stable")[:k]
-    return [Candidate(int(rows[i]), float(scores[i]), float(cosine[i])) for i in best]
-
-
-def _scaled(scores: Scores) -> Scores:
-    low, high = scores.min(), scores.max()
-    scaled: Scores = (scores - low) / (high - low) if high > low else np.zeros_like(scores)
-    return scaled
