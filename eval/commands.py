@@ -6,109 +6,25 @@ import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from eval.errors import EvaluationError
 from eval.refresh_trials import kills, refresh
-from eval.terminal import AsJson, err, out
+from eval.retrieval_command import retrieval
+from eval.terminal import AsJson, SplitName, err, out, split_name
 from eval.triage_trials import hostile, triage
 from eval.trials import rag_vs_tuning, speed
-
-if TYPE_CHECKING:
-    from assistant.statistics import Estimate
 
 app = typer.Typer(help="Measure: retrieval, answers, abstention; with 95% intervals.", no_args_is_help=True)
 
 Corpus = Annotated[Path, typer.Option(help="Folder with questions.jsonl; its documents must be in the knowledge base.")]
-SplitName = Annotated[str, typer.Option(help="train, dev or test.")]
 _EXAMPLES = Path("examples")
 
 
-@app.command(epilog="Example: switchboard eval retrieval --corpus examples --split test")
-def retrieval(
-    corpus: Annotated[
-        Path,
-        typer.Option(
-            help="Folder with questions.jsonl, whose documents must be in the knowledge base; "
-            "or with corpus.jsonl, queries_SPLIT.jsonl and qrels_SPLIT.tsv, which needs no knowledge base."
-        ),
-    ] = _EXAMPLES,
-    split: SplitName = "test",
-    as_json: AsJson = False,
-) -> None:
-    """How well the passages that answer are found: hits, recall@k, MRR@10, nDCG@10, seconds.
-
-    Over a corpus of its own, vectors alone, BM25 alone and the blend of both that Switchboard uses are compared.
-    """
-    from assistant import settings
-    from assistant.assembly import open_retriever
-    from assistant.questions import load_questions
-    from eval.corpora import is_judged_corpus
-    from eval.retrieval import score_retrieval
-
-    if is_judged_corpus(corpus):
-        _retrieval_in_corpus(corpus, _split(split), as_json)
-        return
-    questions = load_questions(corpus, _split(split))
-    retriever = open_retriever(settings.load())
-    with Progress(console=err) as bars:
-        task = bars.add_task("searching", total=sum(q.answerable for q in questions))
-        scores = score_retrieval(retriever, questions, lambda: bars.advance(task))
-    if as_json:
-        print(json.dumps(asdict(scores) | {"missed": [q.id for q in scores.missed]}))
-        return
-    for k, share in scores.hit_at.items():
-        out.print(f"gold passage in first {k:2}: {share}", highlight=False, markup=False)
-    out.print(f"MRR@10: {scores.mrr}", highlight=False, markup=False)
-    out.print(f"nDCG@10: {scores.ndcg}", highlight=False, markup=False)
-    for k, share in scores.recall_at.items():
-        out.print(f"recall@{k}: {share}", highlight=False, markup=False)
-    for style, share in scores.by_style.items():
-        out.print(f"  first 5, {style}: {share}", highlight=False, markup=False)
-    out.print(f"{1000 * scores.seconds:.1f} ms a search", highlight=False)
-
-
-def _retrieval_in_corpus(folder: Path, split: str, as_json: bool) -> None:
-    from assistant import settings
-    from eval.corpora import embed_corpus, load_corpus
-    from eval.retrieval import score_corpus
-    from index.embedding import SentenceTransformerEmbedder
-    from index.words import WordIndex
-
-    values = settings.load()
-    corpus = load_corpus(folder, split)
-    embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
-    texts = corpus.texts()
-    with Progress(console=err) as bars:
-        embedding = bars.add_task("embedding", total=len(texts))
-        searching = bars.add_task("searching", total=len(corpus.queries))
-        index = embed_corpus(texts, embedder, values.home / "eval-cache", lambda n: bars.advance(embedding, n))
-        scores = score_corpus(corpus, index, WordIndex.build(texts), embedder, lambda: bars.advance(searching))
-    if as_json:
-        print(json.dumps({"corpus": folder.name, "split": split, "embedder": embedder.name} | asdict(scores)))
-        return
-    out.print(
-        f"{folder.name}, {split}: {scores.queries} queries, {scores.documents} documents; {embedder.name}",
-        highlight=False,
-        markup=False,
-    )
-    table = Table("", *scores.ways, box=None)
-    rankings = [way.ranking for way in scores.ways.values()]
-    for k in rankings[0].recall_at:
-        table.add_row(f"recall@{k}", *(_interval(r.recall_at[k]) for r in rankings))
-    table.add_row("MRR@10", *(_interval(r.mrr) for r in rankings))
-    table.add_row("nDCG@10", *(_interval(r.ndcg) for r in rankings))
-    table.add_row("ms to search", *(f"{1000 * way.search_seconds:.1f}" for way in scores.ways.values()))
-    out.print(table)
-    out.print(f"{1000 * scores.embed_seconds:.1f} ms to embed a query, which bm25 has no need of", highlight=False)
-
-
-def _interval(value: Estimate) -> str:
-    return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
+app.command(epilog="Example: switchboard eval retrieval --corpus examples --split test")(retrieval)
 
 
 @app.command(epilog="Example: switchboard eval answers --split test --limit 50 -o answers.jsonl")
@@ -129,7 +45,7 @@ def answers(
     from assistant.questions import load_questions, spread
     from eval.answers import ask_all, score_answers
 
-    questions = load_questions(corpus, _split(split))
+    questions = load_questions(corpus, split_name(split))
     if limit:
         kinds = ([q for q in questions if q.answerable], [q for q in questions if not q.answerable])
         questions = [q for kind in kinds for q in spread(kind, limit)]
@@ -198,7 +114,7 @@ def sufficiency(
         note = f"{len(seen)} train questions of {corpus.name}; embedder {values.models.embedder}"
         save(fit_model(retriever, seen, values.answer, note))
     model = load()
-    scores = score(model, retriever, load_questions(corpus, _split(split)), values.answer)
+    scores = score(model, retriever, load_questions(corpus, split_name(split)), values.answer)
     if as_json:
         print(json.dumps(asdict(scores) | {"threshold": model.threshold}))
         return
@@ -227,7 +143,7 @@ def pointing(
     if fit and split == "test":
         raise EvaluationError("nothing is fitted on test; leave --split away")
     values = settings.load()
-    questions = [q for q in load_questions(corpus, _split(split)) if q.answerable]
+    questions = [q for q in load_questions(corpus, split_name(split)) if q.answerable]
     if not questions:
         raise EvaluationError(f"{corpus} holds no answerable questions of the split {split!r}")
     with running_model(values, lambda _: None) as model, Progress(console=err) as bars:
@@ -245,9 +161,3 @@ def pointing(
         return
     out.print(f"token F1, all answered: {f1}", highlight=False, markup=False)
     out.print(f"a cosine of 1 is worth {weighing.cosine} nats; said too: lines {weighing.near} nats below the best")
-
-
-def _split(name: str) -> Any:
-    if name not in ("train", "dev", "test"):
-        raise EvaluationError(f"{name!r} is not a split; there are train, dev and test")
-    return name

@@ -1,4 +1,4 @@
-"""Public test collections: documents, queries, and which documents are relevant to which query."""
+"""Test collections: documents, queries, and which documents are relevant to which query."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant.errors import DatasetError
+from assistant.questions import Question
 from index.embedding import Embedder
 from index.errors import DamagedGeneration
 from index.passages import Passage
@@ -20,6 +21,7 @@ from index.vectors import VectorIndex
 
 _DOCUMENTS = "corpus.jsonl"
 _QUESTIONS = "questions.jsonl"
+_SQUAD_DEV = 4
 
 _log = logging.getLogger(__name__)
 _Row = TypeVar("_Row", bound="Query")
@@ -38,14 +40,33 @@ class _StoredDocument(Query, frozen=True):
     title: str = ""
 
 
+class _SquadQuestion(BaseModel):
+    id: str
+    question: str
+
+
+class _SquadParagraph(BaseModel):
+    context: str
+    qas: list[_SquadQuestion]
+
+
+class _SquadArticle(BaseModel):
+    paragraphs: list[_SquadParagraph]
+
+
+class _Squad(BaseModel):
+    data: list[_SquadArticle]
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents, one passage each, and the queries with at least one relevant document among them.
+    """Passages, and the queries with at least one relevant passage among them.
 
-    `relevant` holds, by query id and then by document name, grades above 0.
+    `names` are those of the passages, in their order; `relevant` holds, by query id and then by name, grades above 0.
     """
 
     passages: tuple[Passage, ...]
+    names: tuple[str, ...]
     queries: tuple[Query, ...]
     relevant: Mapping[str, Mapping[str, int]]
 
@@ -55,19 +76,26 @@ class Corpus:
 
 
 def is_judged_corpus(folder: Path) -> bool:
-    """Whether a folder is read by `load_corpus`, not by `load_questions`. Raises DatasetError when by neither."""
+    """Whether a folder or file is read by `load_corpus`, not by `load_questions`; DatasetError when by neither."""
+    if folder.is_file():
+        return True
     if (folder / _QUESTIONS).exists():
         return False
     if (folder / _DOCUMENTS).exists():
         return True
     raise DatasetError(
         f"{folder}: neither {_QUESTIONS} nor {_DOCUMENTS} is here; name a folder with questions about the knowledge "
-        f"base, or one with {_DOCUMENTS}, queries_SPLIT.jsonl and qrels_SPLIT.tsv"
+        f"base, one with {_DOCUMENTS}, queries_SPLIT.jsonl and qrels_SPLIT.tsv, or a file in SQuAD's JSON"
     )
 
 
 def load_corpus(folder: Path, split: str) -> Corpus:
-    """Read `corpus.jsonl`, `queries_SPLIT.jsonl` and `qrels_SPLIT.tsv`. Raises DatasetError, naming file and line."""
+    """Read `corpus.jsonl`, `queries_SPLIT.jsonl` and `qrels_SPLIT.tsv`, or a file in SQuAD's JSON.
+
+    Raises DatasetError, naming file and line.
+    """
+    if folder.is_file():
+        return load_squad(folder, split)
     judgements = folder / f"qrels_{split}.tsv"
     relevant = _read_judgements(judgements)
     queries = _read_rows(folder / f"queries_{split}.jsonl", Query)
@@ -79,9 +107,45 @@ def load_corpus(folder: Path, split: str) -> Corpus:
     _refuse_unknown(judgements, "document", named - documents.keys(), _DOCUMENTS)
     return Corpus(
         tuple(Passage(d.id, d.title, (), None, 0, d.text) for d in documents.values()),
+        tuple(documents),
         tuple(q for q in queries.values() if q.id in relevant),
         relevant,
     )
+
+
+def load_squad(file: Path, split: str) -> Corpus:
+    """Read paragraphs as passages and their questions as queries, to which the own paragraph is relevant.
+
+    Such a file has no splits: the questions about every fourth article are `dev` and those about the others `test`;
+    the paragraphs of all articles are searched. Raises DatasetError.
+    """
+    try:
+        articles = _Squad.model_validate_json(file.read_bytes()).data
+    except OSError as exc:
+        raise DatasetError(f"{file}: {exc.strerror}") from exc
+    except ValidationError as exc:
+        problem = exc.errors()[0]
+        raise DatasetError(f"{file}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from exc
+    passages: list[Passage] = []
+    queries: list[Query] = []
+    relevant: dict[str, dict[str, int]] = {}
+    for number, article in enumerate(articles):
+        for paragraph in article.paragraphs:
+            name = str(len(passages))
+            passages.append(Passage(name, "", (), None, 0, paragraph.context))
+            if ("dev" if number % _SQUAD_DEV == 0 else "test") == split:
+                queries += [Query(id=q.id, text=q.question) for q in paragraph.qas]
+                relevant |= {q.id: {name: 1} for q in paragraph.qas}
+    if not queries:
+        raise DatasetError(f"{file}: no questions of the split {split!r}; there are dev and test")
+    return Corpus(tuple(passages), tuple(p.document for p in passages), tuple(queries), relevant)
+
+
+def question_corpus(passages: Sequence[Passage], questions: Sequence[Question]) -> Corpus:
+    """The passages of a knowledge base, and the answerable questions as queries with every gold passage relevant."""
+    relevant = {q.id: {p.id: 1 for p in passages if any(g.matches(p) for g in q.gold)} for q in questions}
+    queries = tuple(Query(id=q.id, text=q.question) for q in questions if relevant[q.id])
+    return Corpus(tuple(passages), tuple(p.id for p in passages), queries, {q.id: relevant[q.id] for q in queries})
 
 
 def embed_corpus(

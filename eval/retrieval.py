@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,15 +11,10 @@ from ir_measures import RR, R, nDCG
 
 from assistant.questions import Question
 from assistant.statistics import Estimate, estimate
-from eval.corpora import Corpus
 from eval.errors import EvaluationError
-from index.embedding import Embedder, Vectors
-from index.retrieval import Retriever, blend
-from index.vectors import VectorIndex
-from index.words import WordIndex, best_rows
+from index.retrieval import Retriever
 
 _DEPTHS = (1, 3, 5, 10)
-_CORPUS_DEPTHS = (1, 5, 10, 100)
 
 _T = TypeVar("_T")
 
@@ -55,27 +49,6 @@ class RetrievalScores:
     missed: tuple[Question, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WayScores:
-    """How one way of searching does; `search_seconds` is its mean time for a query, embedding it left out."""
-
-    ranking: RankingScores
-    search_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusScores:
-    """Ways of searching a corpus side by side: `dense` alone, `bm25` alone, and the `blend` that the retriever uses.
-
-    `embed_seconds` is the mean time to embed a query, which bm25 has no need of.
-    """
-
-    documents: int
-    queries: int
-    embed_seconds: float
-    ways: dict[str, WayScores]
-
-
 def score_retrieval(
     retriever: Retriever, questions: Sequence[Question], advance: Callable[[], None] = lambda: None
 ) -> RetrievalScores:
@@ -108,38 +81,6 @@ def score_retrieval(
         seconds=seconds / len(asked),
         missed=tuple(q for q, hit in zip(asked, in_five, strict=True) if not hit),
     )
-
-
-def score_corpus(
-    corpus: Corpus, index: VectorIndex, words: WordIndex, embedder: Embedder, advance: Callable[[], None] = lambda: None
-) -> CorpusScores:
-    """Search for every query of a corpus in three ways; row i of `index` and of `words` is passage i."""
-    depth = max(_CORPUS_DEPTHS)
-    ways: dict[str, Callable[[str, Vectors], list[int]]] = {
-        "dense": lambda _, vector: [row for row, _ in index.search(vector, depth)],
-        "bm25": lambda text, _: best_rows(words.scores(text), depth),
-        "blend": lambda text, vector: [c.row for c in blend(index, vector, words.scores(text), depth)],
-    }
-    found: dict[str, dict[str, list[str]]] = {name: {} for name in ways}
-    seconds = dict.fromkeys(ways, 0.0)
-    embed_seconds = 0.0
-    embedder.embed([corpus.queries[0].text])  # loads the model, which is no part of a search
-    for query in corpus.queries:
-        started = time.perf_counter()
-        vector = embedder.embed([query.text])[0]
-        embed_seconds += time.perf_counter() - started
-        for name, search in ways.items():
-            started = time.perf_counter()
-            rows = search(query.text, vector)
-            seconds[name] += time.perf_counter() - started
-            found[name][query.id] = [corpus.passages[row].document for row in rows]
-        advance()
-    count = len(corpus.queries)
-    scores = {
-        name: WayScores(score_rankings(corpus.relevant, found[name], _CORPUS_DEPTHS), seconds[name] / count)
-        for name in ways
-    }
-    return CorpusScores(len(corpus.passages), count, embed_seconds / count, scores)
 
 
 def score_rankings(

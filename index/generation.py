@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
 from index.admission import Admission
+from index.blending import load_blend
 from index.checksums import sha256_of
 from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
@@ -167,6 +168,7 @@ class Generation:
                 passages=len(contents.passages),
                 quarantined=tuple(contents.quarantined),
                 checksums={name: sha256_of(folder / name) for name in _DATA},
+                blend=load_blend(),
             )
             generation = _read_back(folder, manifest)
             generation.manifest = manifest.model_copy(update={"canaries": judge(generation)})

@@ -66,10 +66,12 @@ class Hit:
     """A passage found for a query.
 
     `score` ranks it among the hits of its query, from 0 to 1; `cosine` is the similarity of query and passage and
-    can be compared between queries. `scope` is that of the passage's document.
+    can be compared between queries. `scope` is that of the passage's document; `duplicates` are passages that say the
+    same, found further down and left out.
     """
 
     passage: Passage
     score: float
     cosine: float
     scope: Scope = ANYWHERE
+    duplicates: tuple[Passage, ...] = ()

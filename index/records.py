@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from index.blending import Blend
 from index.errors import ScopeError
 from index.scope import Scope
 
@@ -89,3 +90,4 @@ class Manifest(BaseModel, frozen=True):
     quarantined: tuple[Quarantined, ...]
     canaries: CanaryResult | None = None
     checksums: Mapping[str, str]
+    blend: Blend = Blend()

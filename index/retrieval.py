@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
-
 from index.admission import Mask
+from index.blending import Blend, candidates, ranked
+from index.duplicates import distinct
 from index.embedding import Embedder, Vectors
 from index.errors import EmbedderMismatch
 from index.generation import Generation
@@ -18,12 +18,9 @@ from index.passages import Hit, Passage
 from index.quotables import quotables
 from index.records import IndexedDocument
 from index.scope import ANYWHERE, NO_FILTER, Audience, Filter
-from index.vectors import VectorIndex
-from index.words import Scores, best_rows
+from index.spelling import whole_words
 
-_POOL = 100  # candidates from each side
 _LINES_KEPT = 20_000  # vectors of lines that are asked for again and again; 30 MB at 384 dimensions
-_DENSE = 0.6  # chosen on the sample operator's train and dev questions; 0.5 to 0.7 differ by less than their intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +33,26 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row of an index found for a query: `score` ranks it, from 0 to 1; `cosine` can be compared between queries."""
-
-    row: int
-    score: float
-    cosine: float
-
-
-@dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Hits and the lines of the first few of them, each best first, from one generation; times in seconds."""
+    """Hits and the lines of the first few of them, each best first, from one generation; times in seconds.
+
+    `query` is what was searched for: the query that was asked, its misspelt words corrected.
+    """
 
     hits: tuple[Hit, ...]
     lines: tuple[Line, ...]
     generation: Generation
     embed_seconds: float
     search_seconds: float
+    query: str
 
 
 class Retriever:
     """Searches whatever generation is current at the moment of asking.
 
     `audience` is whom everything found is for: a retriever for customers never gives what is for agents only, whatever
-    a filter asks for. `today` is the clock by which documents hold.
+    a filter asks for. `today` is the clock by which documents hold; `blend` replaces the one that the generation was
+    published with.
     """
 
     def __init__(
@@ -68,12 +61,15 @@ class Retriever:
         embedder: Embedder,
         audience: Audience = "agent",
         today: Callable[[], date] = date.today,
+        blend: Blend | None = None,
     ) -> None:
         self.audience = audience
         self.today = today
         self._knowledge_base = knowledge_base
         self._embedder = embedder
+        self._blend = blend
         self._line_vectors: dict[str, Vectors] = {}
+        self._is_english = whole_words(embedder)
 
     def generation(self) -> Generation:
         """The generation that the next search will use. Raises EmbedderMismatch, NoGeneration, DamagedGeneration."""
@@ -109,18 +105,25 @@ class Retriever:
         """
         generation = self.generation()
         started = time.perf_counter()
+        query = generation.words.lexicon.correct(query, self._is_english)
         vector = self._embedder.embed([query])[0]
         embedded = time.perf_counter()
-        found = blend(generation.index, vector, generation.words.scores(query), k, self.rows(generation, wanted))
-        passages = [generation.passages[c.row] for c in found]
-        hits = tuple(
-            Hit(p, c.score, c.cosine, generation.scopes[p.document] or ANYWHERE)
-            for c, p in zip(found, passages, strict=True)
-        )
+        hits = self._hits(generation, query, vector, k, self.rows(generation, wanted))
         searched = time.perf_counter()
         lines = self._lines(vector, hits[:read_lines_of])
         embedding = embedded - started + time.perf_counter() - searched
-        return Retrieval(hits, lines, generation, embedding, searched - embedded)
+        return Retrieval(hits, lines, generation, embedding, searched - embedded, query)
+
+    def _hits(
+        self, generation: Generation, query: str, vector: Vectors, k: int, allowed: Mask | None = None
+    ) -> tuple[Hit, ...]:
+        pool = candidates(generation.index, vector, generation.words.scores(query), k, allowed)
+        blend = self._blend or generation.manifest.blend
+        found = ranked(pool, blend.scale, blend.weight(query))
+        passages = ((c, generation.passages[c.row]) for c in found)
+        scopes = generation.scopes
+        hits = (Hit(p, c.score, c.cosine, scopes[p.document] or ANYWHERE) for c, p in passages)
+        return tuple(distinct(hits, k))
 
     def _lines(self, vector: Vectors, hits: Sequence[Hit]) -> tuple[Line, ...]:
         found = [(h.passage, q.text, in_place(h.passage, q.text)) for h in hits for q in quotables(h.passage.text)]
@@ -140,30 +143,3 @@ class Retriever:
 def in_place(passage: Passage, line: str) -> str:
     """A line as it is embedded: its title and headings carry words that it leaves out, as a passage's do."""
     return replace(passage, text=line).indexed_text
-
-
-def blend(index: VectorIndex, vector: Vectors, words: Scores, k: int, rows: Mask | None = None) -> list[Candidate]:
-    """The `k` best rows by min-max scaled cosine and BM25 score, weighted and added; best first.
-
-    `vector` is the query's, shape (dimension,); `words` are its BM25 scores, shape (n,). The candidates are the best
-    100 of either side, or the best `k` where that is more; of the rows that the mask marks, where there is one.
-    """
-    pool = max(_POOL, k)
-    if rows is not None:
-        words = np.where(rows, words, np.float32(0))
-    dense = dict(index.search(vector, pool, rows))
-    rest = [row for row in best_rows(words, pool) if row not in dense]
-    cosines = index.cosines(vector, rest)
-    found = np.asarray([*dense, *rest], dtype=np.int64)
-    if found.size == 0:
-        return []
-    cosine = np.asarray([*dense.values(), *cosines], dtype=np.float32)
-    scores = _DENSE * _scaled(cosine) + (1 - _DENSE) * _scaled(words[found])
-    best = np.argsort(-scores, kind="stable")[:k]
-    return [Candidate(int(found[i]), float(scores[i]), float(cosine[i])) for i in best]
-
-
-def _scaled(scores: Scores) -> Scores:
-    low, high = scores.min(), scores.max()
-    scaled: Scores = (scores - low) / (high - low) if high > low else np.zeros_like(scores)
-    return scaled

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from index import chinese as chinese_module
 from index import terms as terms_module
 from index.durable import sync
 from index.errors import DamagedGeneration
-from index.terms import terms
+from index.terms import passage_tokens
 
-_CUTTERS = (terms_module,)  # the modules that decide what the tokens of a text are
+_CUTTERS = (terms_module, chinese_module)  # the modules that decide what the tokens of a text are
 
 Ints = npt.NDArray[np.int32]
 
@@ -49,7 +50,7 @@ class TokenCounts:
         tokens: list[int] = []
         counts: list[int] = []
         for text in texts:
-            found = Counter(terms(text) or [""])
+            found = Counter(passage_tokens(text) or [""])
             lengths.append(len(found))
             tokens += [numbers.setdefault(token, len(numbers)) for token in found]
             counts += found.values()

@@ -15,10 +15,11 @@ from assistant.triage.taxonomy import Taxonomy
 from assistant.triage.tickets import read_tickets
 from assistant.tuning.pairs import question_tasks, ticket_task
 from index.adaptation import EmbedderRecipe, EmbedderStep, Task, adapt
+from index.blending import candidates, ranked
 from index.embedding import Embedder, SentenceTransformerEmbedder
 from index.generation import Generation
 from index.library import KnowledgeBase
-from index.retrieval import Retriever, blend
+from index.retrieval import Retriever
 from index.vectors import VectorIndex
 
 _TAXONOMY, _TICKETS = "taxonomy.yaml", "tickets/train.jsonl"
@@ -72,8 +73,10 @@ def recall(embedder: Embedder, questions: Sequence[Question], generation: Genera
     """Recall@k of the gold passages with an embedder other than the generation's own, beside the generation's words."""
     index = VectorIndex.build(embedder.embed([p.indexed_text for p in generation.passages]))
     found: dict[int, list[float]] = {k: [] for k in _RANKS}
+    weighing = generation.manifest.blend
     for question, vector in zip(questions, embedder.embed([q.question for q in questions]), strict=True):
-        rows = [c.row for c in blend(index, vector, generation.words.scores(question.question), max(_RANKS))]
+        pool = candidates(index, vector, generation.words.scores(question.question), max(_RANKS))
+        rows = [c.row for c in ranked(pool, weighing.scale, weighing.weight(question.question))]
         for k in _RANKS:
             seen = [generation.passages[r] for r in rows[:k]]
             found[k].append(float(any(g.matches(p) for g in question.gold for p in seen)))

@@ -11,11 +11,12 @@ from assistant.triage.taxonomy import Node, Taxonomy
 from assistant.triage.tickets import LabelledTicket
 from assistant.tuning.answering import Target, find_targets
 from index.adaptation import Pair, Task
+from index.blending import candidates, ranked
 from index.embedding import Embedder
 from index.generation import Generation
 from index.passages import Passage
 from index.quotables import quotables
-from index.retrieval import blend, in_place
+from index.retrieval import in_place
 
 _HARD = 6  # wrong passages of those found first that a right one is told from
 _RIVALS = 2  # passages found first whose lines a right one is told from
@@ -33,12 +34,15 @@ def question_tasks(
     """
     by_question = {q.question: q for q in questions}
     targets = find_targets(questions, generation)
+    weighing = generation.manifest.blend
     whole: list[Pair] = []
     lines: list[Pair] = []
     for target, vector in zip(targets, embedder.embed([t.question for t in targets]), strict=True):
         gold = by_question[target.question].gold
         scores = generation.words.scores(target.question)
-        found = [generation.passages[c.row] for c in blend(generation.index, vector, scores, _HARD + len(gold))]
+        pool = candidates(generation.index, vector, scores, _HARD + len(gold))
+        best = ranked(pool, weighing.scale, weighing.weight(target.question))[: _HARD + len(gold)]
+        found = [generation.passages[c.row] for c in best]
         wrong = [p for p in found if p.id != target.passage.id and not any(g.matches(p) for g in gold)]
         if target.lines:
             whole.append(Pair(target.question, target.passage.indexed_text, tuple(p.indexed_text for p in wrong)))

@@ -15,10 +15,12 @@ from assistant.errors import DatasetError
 from assistant.questions import Question
 from eval.commands import app
 from eval.corpora import Corpus, embed_corpus, is_judged_corpus, load_corpus
-from eval.retrieval import score_corpus, score_rankings, score_retrieval
+from eval.retrieval import score_rankings, score_retrieval
+from eval.ways import fit_blend, score_corpus, search_corpus
+from index.blending import Blend, Scale
 from index.library import KnowledgeBase
 from index.retrieval import Retriever
-from index.terms import terms
+from index.terms import term, terms, tokens
 from index.vectors import VectorIndex
 from index.words import WordIndex
 from tests.doubles import WordHashEmbedder
@@ -85,15 +87,15 @@ def cosines(query: str) -> dict[str, float]:
 
 
 def bm25(query: str) -> dict[str, float]:
-    """Lucene's, with k1 = 0.9 and b = 0.4."""
-    counts = {i: Counter(terms(f"{title}\n{text}")) for i, title, text in DOCUMENTS}
+    """Lucene's, with k1 = 0.9 and b = 0.4; a title counts twice, and B12 is in it whole too."""
+    counts = {i: Counter(map(term, tokens(f"{title}\n{text}") + tokens(title))) for i, title, text in DOCUMENTS}
     mean = sum(c.total() for c in counts.values()) / len(counts)
     scores = dict.fromkeys(counts, 0.0)
-    for term in set(terms(query)):
-        holding = sum(term in c for c in counts.values())
+    for word in set(terms(query)):
+        holding = sum(word in c for c in counts.values())
         weight = math.log(1 + (len(counts) - holding + 0.5) / (holding + 0.5))
         for i, c in counts.items():
-            scores[i] += weight * c[term] / (c[term] + 0.9 * (0.6 + 0.4 * c.total() / mean))
+            scores[i] += weight * c[word] / (c[word] + 0.9 * (0.6 + 0.4 * c.total() / mean))
     return scores
 
 
@@ -117,19 +119,22 @@ def test_three_ways_of_searching_measured(folder: Path, embedder: WordHashEmbedd
     texts = corpus.texts()
     index = embed_corpus(texts, embedder, tmp_path / "cache")
     done: list[None] = []
-    scores = score_corpus(corpus, index, WordIndex.build(texts), embedder, lambda: done.append(None))
+    blend = Blend(scale=Scale.RANGE, dense=0.6)
+    searched = search_corpus(corpus, index, WordIndex.build(texts), embedder, lambda: done.append(None))
+    scores = score_corpus(corpus, searched, blend)
     assert (scores.documents, scores.queries, len(done)) == (6, 5, 5)
-    assert 0 < scores.embed_seconds < 1
+    assert scores.latency.keys() == {"spelling", "embed", "dense", "words", "blend"}
+    assert all(0 <= stage.p50 <= stage.p95 < 1 for stage in scores.latency.values())
 
     grades = {q: {d: s for p, d, s in JUDGEMENTS if p == q and s} for q, _ in QUERIES[:5]}
     found = {
         "dense": {q: ranked(cosines(text)) for q, text in QUERIES[:5]},
-        "bm25": {q: ranked(bm25(text), shared_only=True) for q, text in QUERIES[:5]},
-        "blend": {q: ranked(blended(text)) for q, text in QUERIES[:5]},
+        "words": {q: ranked(bm25(text), shared_only=True) for q, text in QUERIES[:5]},
+        "both": {q: ranked(blended(text)) for q, text in QUERIES[:5]},
     }
     assert len({mean_ndcg(names, grades) for names in found.values()}) == 3
     for way, names in found.items():
-        ranking = scores.ways[way].ranking
+        ranking = scores.ways[way]
         for k in (1, 5, 10, 100):
             expected = np.mean([recall(names[q], grades[q], k) for q in grades])
             assert ranking.recall_at[k].mean == pytest.approx(expected), (way, k)
@@ -138,7 +143,39 @@ def test_three_ways_of_searching_measured(folder: Path, embedder: WordHashEmbedd
         assert ranking.ndcg.mean == pytest.approx(mean_ndcg(names, grades)), way
         assert ranking.ndcg.low <= ranking.ndcg.mean <= ranking.ndcg.high
         assert ranking.ndcg.count == 5
-        assert 0 < scores.ways[way].search_seconds < 1
+
+
+def test_the_blend_is_the_best_of_all_tried(folder: Path, embedder: WordHashEmbedder, tmp_path: Path) -> None:
+    corpus = load_corpus(folder, "test")
+    texts = corpus.texts()
+    searched = search_corpus(corpus, embed_corpus(texts, embedder, tmp_path), WordIndex.build(texts), embedder)
+
+    def measured(scale: Scale, weight: float) -> float:
+        return score_corpus(corpus, searched, Blend(scale=scale, dense=weight)).ways["both"].ndcg.mean
+
+    fitted = fit_blend(corpus, searched, Blend(dense_chinese=0.1), "tiny")
+    best = max(measured(scale, step / 20) for scale in Scale for step in range(21))
+    assert measured(fitted.scale, fitted.dense) == pytest.approx(best)
+    assert fitted.note == f"tiny: nDCG@10 {best:.4f}"
+    assert fitted.dense_chinese == 0.1  # no query is in Chinese
+
+
+def test_questions_in_squad_form(tmp_path: Path) -> None:
+    articles = [
+        {"paragraphs": [{"context": f"text {i}", "qas": [{"id": f"q{i}", "question": f"what {i}?"}]}]} for i in range(6)
+    ]
+    file = tmp_path / "squad.json"
+    file.write_text(json.dumps({"data": articles}))
+    assert is_judged_corpus(file)
+    dev, test = load_corpus(file, "dev"), load_corpus(file, "test")
+    assert dev.relevant == {"q0": {"0": 1}, "q4": {"4": 1}}
+    assert [q.text for q in test.queries] == ["what 1?", "what 2?", "what 3?", "what 5?"]
+    assert dev.passages == test.passages
+    with pytest.raises(DatasetError, match="no questions of the split 'train'; there are dev and test"):
+        load_corpus(file, "train")
+    file.write_text('{"data": [{"paragraphs": [{}]}]}')
+    with pytest.raises(DatasetError, match=r"squad\.json: data\.0\.paragraphs\.0\.context: Field required"):
+        load_corpus(file, "test")
 
 
 def test_rankings_of_any_depth_against_the_definitions() -> None:
@@ -264,12 +301,13 @@ def test_the_command_prints_a_table_and_json(folder: Path, tmp_path: Path) -> No
     printed = run(app, ["retrieval", "--corpus", str(folder)])
     assert printed.exit_code == 0, printed.output
     rows = {line.split("  ")[0].strip(): line for line in printed.stdout.splitlines()}
-    assert rows.keys() >= {"recall@1", "recall@100", "MRR@10", "nDCG@10", "ms to search"}
+    assert rows.keys() >= {"recall@1", "recall@100", "MRR@10", "nDCG@10"}
+    assert "blend: p50" in printed.stdout
     assert "tiny, test: 5 queries, 6 documents" in printed.stdout
     scores = json.loads(run(app, ["retrieval", "--corpus", str(folder), "--json"]).stdout)
-    assert scores["ways"].keys() == {"dense", "bm25", "blend"}
+    assert scores["ways"].keys() == {"dense", "words", "both"}
     for way in scores["ways"].values():
-        assert f"{way['ranking']['ndcg']['mean']:.3f}" in rows["nDCG@10"]
+        assert f"{way['ndcg']['mean']:.3f}" in rows["nDCG@10"]
     assert len(list((tmp_path / "home" / "eval-cache").iterdir())) == 1
     missing = run(app, ["retrieval", "--corpus", str(folder), "--split", "dev"])
     assert isinstance(missing.exception, DatasetError)
