@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 from index.admission import Mask
 from index.embedding import Vectors
 from index.errors import KnowledgeBaseError
-from index.terms import is_chinese
+from index.terms import is_chinese, is_code
 from index.vectors import VectorIndex
 from index.words import Scores, best_rows
 
 BLEND_FILE = Path(__file__).with_name("blend.json")
 POOL = 100  # candidates from each side
+_DENSE_OF_CODE = 0.1  # so that it only decides between passages that hold the code alike
 _RANK_OFFSET = 10  # of reciprocal rank fusion; 60 in the paper, where the lists were a thousand deep
 
 
@@ -49,7 +50,9 @@ class Blend(BaseModel, frozen=True):
     note_chinese: str = "not fitted"
 
     def weight(self, query: str) -> float:
-        """The weight of the cosine for a query."""
+        """The weight of the cosine for a query; small for a code, which an embedder takes for any other one."""
+        if is_code(query):
+            return min(_DENSE_OF_CODE, self.dense)
         return self.dense_chinese if is_chinese(query) else self.dense
 
 

@@ -75,6 +75,11 @@ def is_chinese(query: str) -> bool:
     return sum(map(is_han, letters)) >= _CHINESE * len(letters) > 0
 
 
+def is_code(query: str) -> bool:
+    """Whether a query is a number or a code, with no word beside it that says what is asked."""
+    return any(c.isdigit() for c in query) and re.search(r"[^\W\d_]{4}", query) is None and not is_chinese(query)
+
+
 def _normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 

@@ -54,6 +54,7 @@ def test_the_language_decides_the_weight(tmp_path: Path) -> None:
     save_blend(blend, tmp_path / "blend.json")
     assert load_blend(tmp_path / "blend.json") == blend
     assert (blend.weight("roaming in Tarn"), blend.weight("漫游费用")) == (0.7, 0.1)
+    assert [blend.weight(q) for q in ("*#06#", "€8", "E-2041", "what is E-2041")] == [0.1, 0.1, 0.1, 0.7]
     with pytest.raises(KnowledgeBaseError, match="fit it again"):
         load_blend(tmp_path / "none.json")
 
