@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from assistant.answers import Answer, Citation, Event, Finished, Found, Sentence, Stated, Timings
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import ChatModel, Message
+from assistant.follow_ups import refers_back, trusted_rewrite
 from assistant.grounding import Support, find_support, without_marks
 from assistant.pointing import Weighing, pick, point, score_lines
 from assistant.prompts import (
@@ -25,7 +26,7 @@ from assistant.prompts import (
 )
 from assistant.settings import AnswerSettings
 from assistant.sufficiency import Rarity, SufficiencyModel, features
-from index.passages import Hit, Passage
+from index.passages import Passage
 from index.quotables import quotables
 from index.retrieval import Line, Retrieval, Retriever
 from index.scope import NO_FILTER, Filter
@@ -36,111 +37,6 @@ _ASIDE = 0.15
 # cosine: lines this near to the nearest one are quoted with it
 _NEARLY = 0.1
 _LONGEST_QUESTION = 2000  # characters; what follows is not read
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|one|ones|there|then|same|instead|else)\b", re.IGNORECASE
-)
-_GOES_ON = re.compile(r"^\W*(?:and|or|but|so|also|what about|how about|what if|ok)\b", re.IGNORECASE)
-_JOIN = " – "
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A passage that an answer rests on; `quote` is the passage's own words, `score` that of its hit."""
-
-    number: int
-    passage: Passage
-    quote: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence of an answer with the numbers of its citations."""
-
-    text: str
-    citations: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Seconds per stage; `added` is what is left of `total` beyond the embedder's and the model's own time."""
-
-    rewrite: float
-    embed: float
-    search: float
-    first_token: float
-    generate: float
-    added: float
-    total: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished answer. `draft` is what the model wrote before unsupported sentences were taken out; `quoted`
-    says that the passage's own words stand in for it. An abstention has no citations and shows the `closest` passages
-    and the `nearest` lines in them; `elsewhere` names the field of the filter without which there would be an answer."""
-
-    question: str
-    standalone: str
-    sentences: tuple[Sentence, ...]
-    citations: tuple[Citation, ...]
-    abstained: bool
-    quoted: bool
-    sufficiency: float
-    draft: str
-    closest: tuple[Hit, ...]
-    nearest: tuple[Line, ...]
-    given: tuple[Passage, ...]
-    timings: Timings
-    model: str
-    generation: str
-    filter: Filter = NO_FILTER
-    elsewhere: str = ""
-
-    @property
-    def text(self) -> str:
-        """The answer as prose, each sentence followed by its citation marks."""
-        if self.abstained:
-            return f"{abstention(self.standalone)} {self.other_scope}".rstrip()
-        return " ".join(s.text + "".join(f" [{n}]" for n in s.citations) for s in self.sentences)
-
-    @property
-    def other_scope(self) -> str:
-        """A sentence where the answer was declined only because of the filter; else empty."""
-        return f"There is an answer for other {self.elsewhere}s." if self.elsewhere else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The passages are there; the model begins to write."""
-
-    standalone: str
-    hits: tuple[Hit, ...]
-    generation: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """One more sentence, checked, with the citations known so far."""
-
-    sentence: Sentence
-    citations: tuple[Citation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The whole answer."""
-
-    answer: Answer
-
-
-Event = Found | Stated | Finished
-
-
-def abstention(question: str) -> str:
-    """What is said when the documents do not hold the answer."""
-    asked = question if len(question) <= 200 else question[:200].rstrip() + "…"
-    return f"As far as I can tell, the documents don't say: I found no answer to “{asked}” in them."
 
 
 @dataclass(slots=True)
@@ -405,27 +301,6 @@ def _judged(judgement: Judgement | None, by_retrieval: float, by_model: float) -
 
 def _ended(line: str) -> str:
     return line if line.endswith((".", "!", "?", ":", "。", "！", "？")) else line + "."
-
-
-def refers_back(question: str) -> bool:
-    """Whether a question seems to lean on what was said before.
-
-    It does when it is hardly more than a question word, when it goes on from the last one, or when it points back
-    ("it", "that") and is too short to hold what it points to itself.
-    """
-    length = len(set(terms(question)))
-    return length <= 2 or bool(_GOES_ON.search(question)) or (length <= 4 and bool(_POINTS_BACK.search(question)))
-
-
-def trusted_rewrite(rewritten: str, question: str, history: Sequence[Exchange]) -> str:
-    """The model's rewriting where it says nothing new and loses nothing; else the two questions side by side."""
-    told = set(terms(" ".join([question, *(e.question for e in history), history[-1].answer])))
-    words = set(terms(rewritten))
-    if words and words <= told and set(terms(question)) <= words:
-        return rewritten
-    # of questions that already stand side by side, the first names the subject
-    subject = history[-1].question.split(_JOIN)[0].rstrip("?. ")
-    return f"{subject}{_JOIN}{question}"
 
 
 def _timings(watch: _Stopwatch, retrieval: Retrieval) -> Timings:

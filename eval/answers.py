@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from assistant.answering import Answer, Answerer
+from assistant.answering import Answerer
+from assistant.answers import Answer
 from assistant.questions import Question
 from assistant.statistics import Estimate, estimate
 from eval.text import token_f1

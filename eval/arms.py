@@ -7,7 +7,8 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from assistant.answering import Answer, Answerer
+from assistant.answering import Answerer
+from assistant.answers import Answer
 from assistant.chat_model import ChatModel, Message
 from assistant.grounding import find_support, without_marks
 from assistant.prompts import PROMPTS, Prompts, Statement, answer_messages, answer_request, read_statements

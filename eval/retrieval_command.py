@@ -77,7 +77,7 @@ def _in_knowledge_base(folder: Path, split: str, fit: bool, keep: bool, as_json:
         embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
         note = f"{len(seen)} train and dev questions of {folder.name}; {embedder.name}"
         blend = _fitted(corpus, generation.index, generation.words, embedder, note, keep)
-        retriever = Retriever(KnowledgeBase(values.knowledge_base), embedder, blend)
+        retriever = Retriever(KnowledgeBase(values.knowledge_base), embedder, blend=blend)
     questions = load_questions(folder, split_name(split))
     with Progress(console=err) as bars:
         task = bars.add_task("searching", total=sum(q.answerable for q in questions))

@@ -9,10 +9,11 @@ from pydantic import ConfigDict
 
 from index.passages import Hit
 from index.retrieval import Retriever
+from index.scope import NO_FILTER, Filter
 
 
 class SwitchboardRetriever(BaseRetriever):
-    """Gives the `k` best passages for a query, best first, as LangChain's documents.
+    """Gives the `k` best passages for a query that the filter `wanted` admits, best first, as LangChain's documents.
 
     A document's `id` is the passage's, its `page_content` the passage's text; `metadata` holds `source`, `title`,
     `heading` (the path, outermost first), `page` (None where there are none), `score` and `cosine`, `duplicates` (the
@@ -23,9 +24,10 @@ class SwitchboardRetriever(BaseRetriever):
 
     retriever: Retriever
     k: int = 5
+    wanted: Filter = NO_FILTER
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        found = self.retriever.search(query, self.k)
+        found = self.retriever.search(query, self.k, wanted=self.wanted)
         return [_document(hit, found.generation.id) for hit in found.hits]
 
 

@@ -13,7 +13,8 @@ from fastapi import FastAPI, Query
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from assistant.answering import Answerer, Event, Found, Stated
+from assistant.answering import Answerer
+from assistant.answers import Event, Found, Stated
 from assistant.assembly import ChatService
 from assistant.errors import AssistantError, AudienceRefused, ModelUnavailable
 from assistant.prompts import Exchange

@@ -57,7 +57,7 @@ def ask(
 
     Uses the model of a running `switchboard serve`; starts one for this question where there is none.
     """
-    from assistant.answering import Answer, Finished
+    from assistant.answers import Answer, Finished
     from assistant.assembly import open_answerer, open_retriever, running_model
     from ui.records import AnswerRecord
 

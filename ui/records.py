@@ -7,7 +7,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from assistant.answering import Answer, Citation
+from assistant.answers import Answer, Citation
 from assistant.errors import AudienceRefused
 from assistant.triage.classification import Classification
 from index.passages import Hit

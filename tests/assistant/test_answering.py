@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from assistant.answering import Answer, Answerer, Event, Finished, Found, Stated, refers_back, trusted_rewrite
+from assistant.answering import Answerer
+from assistant.answers import Answer, Event, Finished, Found, Stated
 from assistant.asking import Asking, Judgement
 from assistant.chat_model import Message
 from assistant.errors import ModelUnavailable
+from assistant.follow_ups import refers_back, trusted_rewrite
 from assistant.pointing import Weighing
 from assistant.prompts import Exchange
 from assistant.settings import AnswerSettings

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from index.admission import Admission
+from index.blending import Scale, candidates, ranked
 from index.library import KnowledgeBase
-from index.retrieval import Retriever, blend
+from index.retrieval import Retriever
 from index.scope import NO_FILTER, Filter, Scope
 from index.vectors import VectorIndex
 from ingest.refresh import Refresher
@@ -93,15 +94,17 @@ def test_the_best_admitted_rows_are_those_of_brute_force(share: float) -> None:
     assert nearest == admitted[np.argsort(-cosines)[:20]].tolist()
 
     # of an index that never held anything else
-    alone = blend(VectorIndex.build(vectors[admitted]), query, words[admitted], 20)
-    assert [(c.row, c.score) for c in blend(index, query, words, 20, rows)] == [
-        (admitted[c.row], pytest.approx(c.score, abs=1e-5)) for c in alone
+    alone = ranked(candidates(VectorIndex.build(vectors[admitted]), query, words[admitted], 20), Scale.RANGE, 0.6)
+    among = ranked(candidates(index, query, words, 20, rows), Scale.RANGE, 0.6)
+    assert [(c.row, c.score) for c in among[:20]] == [
+        (admitted[c.row], pytest.approx(c.score, abs=1e-5)) for c in alone[:20]
     ]
 
 
 def test_nothing_admitted_is_nothing_found() -> None:
     vectors = np.eye(4, dtype=np.float32)
-    assert blend(VectorIndex.build(vectors), vectors[0], np.ones(4, np.float32), 3, np.zeros(4, np.bool_)) == []
+    pool = candidates(VectorIndex.build(vectors), vectors[0], np.ones(4, np.float32), 3, np.zeros(4, np.bool_))
+    assert ranked(pool, Scale.RANGE, 0.6) == []
 
 
 def test_rows_without_a_scope_are_never_admitted() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.answering import Answer, Citation, Finished, Found, Sentence, Stated, Timings
+from assistant.answers import Answer, Citation, Finished, Found, Sentence, Stated, Timings
 from index.passages import Hit, Passage
 from index.retrieval import Line
 from ui.web.conversation import Phase, Turn, conversation_html, panel_html

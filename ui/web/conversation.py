@@ -8,7 +8,7 @@ from datetime import date
 from enum import Enum
 from html import escape
 
-from assistant.answering import Answer, Citation, Event, Finished, Found, Sentence, Stated, abstention
+from assistant.answers import Answer, Citation, Event, Finished, Found, Sentence, Stated, abstention
 from assistant.prompts import Exchange
 from index.passages import Hit
 from index.scope import NO_FILTER, Filter
