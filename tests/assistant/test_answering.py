@@ -59,7 +59,7 @@ async def events(a: Answerer, question: str) -> list[Event]:
 
 def test_a_supported_sentence_is_cited(filled: KnowledgeBase) -> None:
     model = ScriptedChatModel("A replacement SIM costs €8 [1]. It is free when the SIM is faulty.")
-    answer = ask(answerer(filled, model), "What does a replacement SIM cost, is it free when the SIM is faulty?")
+    answer = ask(answerer(filled, model), "Does a replacement SIM cost €8, or is it free when the SIM is faulty?")
     assert answer.text == "A replacement SIM costs €8. [1] It is free when the SIM is faulty. [2]"
     assert [(c.number, c.passage.document, c.passage.heading, c.quote) for c in answer.citations] == [
         (1, "sim.md", ("Replacement",), "A replacement SIM costs €8."),
@@ -101,7 +101,7 @@ def test_the_same_sentence_twice_is_said_once(filled: KnowledgeBase) -> None:
 
 def test_events_come_in_order_and_sentences_before_the_end(filled: KnowledgeBase) -> None:
     model = ScriptedChatModel("A replacement SIM costs €8. It is free when the SIM is faulty.")
-    question = "Is a replacement SIM free when it is faulty, or what does it cost?"
+    question = "Does a replacement SIM cost €8, or is it free when it is faulty?"
     kinds = [type(e) for e in asyncio.run(events(answerer(filled, model), question))]
     assert kinds == [Found, Stated, Stated, Finished]
 
