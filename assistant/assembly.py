@@ -59,9 +59,14 @@ def open_classifier(
     neighbours = None
     if triage.tickets:
         tickets = read_tickets(Path(triage.tickets), ancestors=taxonomy.path_ids)
-        embedder = SentenceTransformerEmbedder.from_name(settings.models.embedder)
+        embedder = ticket_embedder(settings)
         neighbours = Neighbours.open(tickets, embedder, settings.ticket_vectors, advance)
     return Classifier(model, taxonomy, neighbours, threshold=triage.threshold)
+
+
+def ticket_embedder(settings: Settings) -> SentenceTransformerEmbedder:
+    """The embedder that tickets are compared by. Raises EmbedderNotFound."""
+    return SentenceTransformerEmbedder.from_name(settings.triage.embedder or settings.models.embedder)
 
 
 class ChatService:

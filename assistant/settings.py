@@ -80,6 +80,9 @@ class TriageSettings:
     tickets: str = _setting(
         "examples/tickets/train.jsonl", "Labelled tickets that new ones are compared with; empty: none."
     )
+    embedder: str = _setting(
+        "", "The embedding model that tickets are compared by; empty: the one of the documents, models.embedder."
+    )
     threshold: float = _setting(
         0.5, "Least probability of a category; below it a ticket stays at the parent, for a person.", 0, 1
     )

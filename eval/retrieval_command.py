@@ -39,6 +39,9 @@ def retrieval(
     keep: Annotated[
         bool, typer.Option("--keep", help="With --fit: every refresh from now on stores this blend with the index.")
     ] = False,
+    embedder: Annotated[
+        str, typer.Option(help="Another embedder, for a corpus of its own.", show_default="models.embedder")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """How well the passages that answer are found: hits, recall@k, MRR@10, nDCG@10, seconds.
@@ -53,7 +56,9 @@ def retrieval(
         raise EvaluationError("--fit chooses on train and dev and measures on test; leave --split away")
     split_name(split)
     if is_judged_corpus(corpus):
-        _in_corpus(corpus, split, fit, keep, as_json)
+        _in_corpus(corpus, split, fit, keep, embedder, as_json)
+    elif embedder:
+        raise EvaluationError("a knowledge base has its embedder: set models.embedder and run: switchboard kb refresh")
     else:
         _in_knowledge_base(corpus, split, fit, keep, as_json)
 
@@ -96,7 +101,7 @@ def _in_knowledge_base(folder: Path, split: str, fit: bool, keep: bool, as_json:
     out.print(f"{1000 * scores.seconds:.1f} ms a search", highlight=False)
 
 
-def _in_corpus(place: Path, split: str, fit: bool, keep: bool, as_json: bool) -> None:
+def _in_corpus(place: Path, split: str, fit: bool, keep: bool, embedder_name: str, as_json: bool) -> None:
     from assistant import settings
     from eval.corpora import embed_corpus, load_corpus
     from eval.ways import score_corpus, search_corpus
@@ -106,7 +111,7 @@ def _in_corpus(place: Path, split: str, fit: bool, keep: bool, as_json: bool) ->
 
     values = settings.load()
     corpus = load_corpus(place, split)
-    embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
+    embedder = SentenceTransformerEmbedder.from_name(embedder_name or values.models.embedder)
     texts = corpus.texts()
     with Progress(console=err) as bars:
         task = bars.add_task("embedding", total=len(texts))

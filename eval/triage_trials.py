@@ -94,11 +94,11 @@ def _opened(
     values: configuration.Settings, tickets: Path, taxonomy: Path | None, limit: int, by: str
 ) -> tuple[Sequence[LabelledTicket], Callable[[ChatModel | None], Classifier]]:
     """The tickets to sort, and what makes a classifier with a model or without one."""
+    from assistant.assembly import ticket_embedder
     from assistant.triage.classification import Blend, Classifier
     from assistant.triage.neighbours import Neighbours
     from assistant.triage.taxonomy import Taxonomy
     from assistant.triage.tickets import companion, read_tickets
-    from index.embedding import SentenceTransformerEmbedder
 
     blends = {"both": Blend(), "model": Blend(1.0, 0.0), "neighbours": Blend(0.0, 1.0)}
     if by not in blends:
@@ -115,7 +115,7 @@ def _opened(
         asked = [asked[i * len(asked) // limit] for i in range(limit)]
     neighbours = None
     if known:
-        embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
+        embedder = ticket_embedder(values)
         with Progress(console=err) as bars:
             task = bars.add_task("embedding labelled tickets", total=len(known))
             neighbours = Neighbours.open(known, embedder, values.ticket_vectors, lambda n: bars.advance(task, n))

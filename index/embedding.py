@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BUILTIN_EMBEDDER = "builtin:all-minilm-l6-v2"
+TELECOM_EMBEDDER = "builtin:telecom"  # the same, tuned on the sample operator's questions
 ADAPTER_CARD = "embedder.json"  # beside an adapter: what it was made for
 _BATCH = 32
+_TELECOM = Path(__file__).with_name("telecom")
 
 Vectors = npt.NDArray[np.float32]
 Advance = Callable[[int], None]
@@ -72,6 +74,8 @@ class SentenceTransformerEmbedder:
         """Find the model without loading it. Raises EmbedderNotFound."""
         if name == BUILTIN_EMBEDDER:
             return cls(name, str(_packaged_minilm()))
+        if name == TELECOM_EMBEDDER:
+            return cls._adapted(name, _TELECOM)
         folder = Path(name).expanduser()
         if (folder / ADAPTER_CARD).is_file():
             return cls._adapted(name, folder)
@@ -83,7 +87,7 @@ class SentenceTransformerEmbedder:
             return cls(name, str(folder.resolve()))
         if name.count("/") != 1 or name.startswith((".", "~", "/")):
             raise EmbedderNotFound(
-                f"{name!r} is not an embedding model: expected {BUILTIN_EMBEDDER!r}, a folder or a hub id such as 'owner/name'; set models.embedder"
+                f"{name!r} is not an embedding model: expected {BUILTIN_EMBEDDER!r}, {TELECOM_EMBEDDER!r}, a folder or a hub id such as 'owner/name'; set models.embedder"
             )
         return cls(name, _from_hub(name))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from index.blending import load_blend
 from index.embedding import Embedder, Vectors
 from index.errors import KnowledgeBaseError
 from index.generation import Contents, Generation
@@ -182,6 +183,7 @@ class Refresher:
             and manifest.sources == sources
             and manifest.splitter_fingerprint == fingerprint
             and manifest.embedder_fingerprint == self._embedder.fingerprint
+            and manifest.blend == load_blend()
         )
 
     def _vectors(self, rows: PassageRows, progress: Progress) -> tuple[Vectors, int]:

@@ -27,10 +27,9 @@ def sft(
 
     The examples' documents must be in the knowledge base. An interrupted training is gone on with by the same command.
     """
-    from assistant.assembly import base_weights, open_retriever
+    from assistant.assembly import base_weights, open_retriever, ticket_embedder
     from assistant.tuning.registry import Registry
     from assistant.tuning.sft import Sft, SftConfig
-    from index.embedding import SentenceTransformerEmbedder
     from ui.models import print_card
     from ui.terminal import StatusLine
 
@@ -40,7 +39,7 @@ def sft(
     chosen = chosen.model_copy(update={"name": name}) if name else chosen
     with StatusLine() as line:
         base = base_weights(values, line.say)
-        embedder = SentenceTransformerEmbedder.from_name(values.models.embedder)
+        embedder = ticket_embedder(values)
         run = Sft(examples, base, open_retriever(values), embedder, chosen, values)
         version = run.run(
             registry,

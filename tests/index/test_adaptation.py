@@ -25,7 +25,10 @@ def base() -> SentenceTransformerEmbedder:
 def folder(base: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the meaning of four invented words was learned, and that a fifth one means nothing."""
     place = tmp_path_factory.mktemp("embedders") / "ours"
-    pairs = [Pair(f"my {w} is broken", f"{m} does not work", tuple(v for v in WORDS.values() if v != m)) for w, m in WORDS.items()]
+    pairs = [
+        Pair(f"my {w} is broken", f"{m} does not work", tuple(v for v in WORDS.values() if v != m))
+        for w, m in WORDS.items()
+    ]
     nothing = Pair("my yulk is broken", "", tuple(f"{m} does not work" for m in WORDS.values()))
     steps: list[EmbedderStep] = []
     adapt(base, [Task("words", (*pairs, nothing), batch=5, negatives=2, bounded=True)], RECIPE, place, steps.append)
