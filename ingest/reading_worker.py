@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ingest.errors import Unreadable
-from ingest.readers import FileReading, Limits
+from ingest.reading import FileReading, Limits
 
 _PR_SET_PDEATHSIG = 1
 _HEAD = 4  # bytes of length before a frame
 _NICE = 5
+READY = "ready"  # the first frame, when the readers have been imported
 
 Read = Callable[[Path, str, Limits], FileReading]
 
@@ -82,7 +83,9 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not stand between the frames
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _limit(int(sys.argv[2]))
-    serve(getattr(importlib.import_module(module), function), sys.stdin.buffer, replies)
+    read = getattr(importlib.import_module(module), function)
+    write_frame(replies, READY)
+    serve(read, sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":
