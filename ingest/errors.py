@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
+
+Stage = Literal["open", "read", "archive", "metadata", "time", "memory", "crash"]
 
 
 class IngestError(Exception):
@@ -11,6 +14,10 @@ class IngestError(Exception):
 
 class SourceError(IngestError):
     """A source folder that cannot be refreshed from."""
+
+
+class ReaderUnavailable(IngestError):
+    """The process that reads files does not start, which is no file's fault."""
 
 
 class CanaryError(IngestError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import selectors
@@ -9,17 +11,18 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from index.passages import Document, Section
-from ingest.errors import Unreadable
-from ingest.readers import Failure, FileReading, Limits
-from ingest.reading_worker import write_frame
+from ingest.errors import ReaderUnavailable, Stage, Unreadable
+from ingest.reading import Failure, FileReading, Limits
+from ingest.reading_worker import READY, write_frame
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,19 @@ _HEAD = 4
 _LARGEST = 2**28  # bytes of a reply
 _PIECE = 2**20
 _READ = "ingest.readers:read_file"
+_START = 60  # seconds to import the readers
+_END = 1  # seconds between the end of its output and that of the process
+_REASON = 500  # characters
+_ENVIRONMENT = ("PATH", "LANG", "LANGUAGE", "HOME", "TMPDIR", "SYSTEMROOT")
+
+
+def _plain(reason: str) -> str:
+    """A reason as one line that is safe to print."""
+    shown = "".join(" " if unicodedata.category(c).startswith("C") else c for c in reason[: 2 * _REASON])
+    return " ".join(shown.split())[:_REASON]
+
+
+_Reason = Annotated[str, AfterValidator(_plain)]
 
 
 class _Strict(BaseModel):
@@ -49,8 +65,8 @@ class _Document(_Strict):
 
 class _Failure(_Strict):
     name: str
-    reason: str
-    stage: str
+    reason: _Reason
+    stage: Stage
 
 
 class _Reading(_Strict):
@@ -60,8 +76,12 @@ class _Reading(_Strict):
 
 class _Reply(_Strict):
     read: _Reading | None = None
-    refused: str = ""
-    stage: str = "read"
+    refused: _Reason = ""
+    stage: Stage = "read"
+
+
+class _TooLarge(Exception):
+    """A reply that says it is larger than any may be."""
 
 
 class IsolatedReader:
@@ -91,12 +111,18 @@ class IsolatedReader:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.kill()
-            worker.communicate()
+            worker.wait()
+            for stream in (worker.stdin, worker.stdout):
+                with contextlib.suppress(OSError):  # half a request may still wait to be sent
+                    stream.close()  # type: ignore[union-attr]
 
     def read(self, path: Path, name: str) -> FileReading:
-        """Read one file. Raises Unreadable, with stage "time", "memory" or "crash" where a limit ended it."""
+        """Read one file.
+
+        Raises Unreadable, with stage "time", "memory" or "crash" where a limit ended it; ReaderUnavailable where the
+        worker does not start.
+        """
         worker = self._worker if self._worker is not None and self._worker.poll() is None else self._start()
-        self._worker = worker
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:
@@ -105,10 +131,11 @@ class IsolatedReader:
         except TimeoutError as exc:
             self.close()
             raise Unreadable(f"reading it takes longer than {self._seconds:g} s (ingest.max_seconds)", "time") from exc
+        except _TooLarge as exc:
+            self.close()
+            raise Unreadable(f"its reader's answer is larger than {_LARGEST // 2**20} MB", "crash") from exc
         except (OSError, EOFError) as exc:
-            worker.wait()
-            self._worker = None
-            raise _died(worker.returncode) from exc
+            raise self._died() from exc
         try:
             reply = _Reply.model_validate_json(data)
         except ValidationError as exc:
@@ -119,26 +146,57 @@ class IsolatedReader:
             raise Unreadable(reply.refused, reply.stage)
         return _reading(reply.read, name)
 
+    def _died(self) -> Unreadable:
+        """Why the worker says no more; one that has only fallen silent is ended."""
+        worker = self._worker
+        assert worker is not None
+        try:
+            return _death(worker.wait(timeout=_END))
+        except subprocess.TimeoutExpired:
+            return Unreadable("its reader stopped answering, as if taken over by the file", "crash")
+        finally:
+            self.close()
+
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "ingest.reading_worker", self._function, str(self._megabytes)],
+        self.close()
+        # -P: what lies in the current folder is not imported
+        self._worker = worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ingest.reading_worker", self._function, str(self._megabytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # one thread: each that a numeric library starts reserves address space
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": _path()},
+            env=_environment(),
+        )
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        os.set_blocking(worker.stdin.fileno(), False)  # a worker that takes no requests must not hold us up
+        try:
+            if json.loads(_receive(worker.stdout, time.monotonic() + _START)) == READY:
+                return worker
+            how = "said something else than that it is ready"
+        except TimeoutError:
+            how = f"was not ready after {_START} s"
+        except (OSError, EOFError, ValueError, _TooLarge):
+            how = str(self._died())
+        self.close()
+        raise ReaderUnavailable(
+            f"the process that reads files does not start ({how}); is ingest.max_memory_mb ({self._megabytes}) enough?"
         )
 
 
-def _path() -> str:
-    return os.pathsep.join(p for p in sys.path if p)
+def _environment() -> dict[str, str]:
+    """What the worker needs and no more: a hostile file finds no keys or tokens there."""
+    kept = {k: v for k, v in os.environ.items() if k in _ENVIRONMENT or k.startswith("LC_")}
+    path = os.pathsep.join(p for p in sys.path if p)
+    # one thread: each that a numeric library starts reserves address space
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": path}
 
 
 def _receive(stream: IO[bytes], deadline: float) -> bytes:
-    """One frame. Raises TimeoutError, EOFError when the other side has gone."""
+    """One frame. Raises TimeoutError, _TooLarge, EOFError when the other side has gone."""
     size = int.from_bytes(_exactly(stream, _HEAD, deadline), "big")
     if size > _LARGEST:
-        raise EOFError
+        raise _TooLarge
     return _exactly(stream, size, deadline)
 
 
@@ -156,7 +214,7 @@ def _exactly(stream: IO[bytes], size: int, deadline: float) -> bytes:
     return bytes(held)
 
 
-def _died(code: int) -> Unreadable:
+def _death(code: int) -> Unreadable:
     if code == -signal.SIGKILL:
         return Unreadable("its reader was killed, most likely for want of memory", "memory")
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"

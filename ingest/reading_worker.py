@@ -17,19 +17,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from ingest.errors import Unreadable
-from ingest.readers import FileReading, Limits
+from ingest.reading import FileReading, Limits
 
 _PR_SET_PDEATHSIG = 1
 _HEAD = 4  # bytes of length before a frame
 _NICE = 5
+READY = "ready"  # the first frame, when the readers have been imported
 
 Read = Callable[[Path, str, Limits], FileReading]
 
 
-def write_frame(stream: BinaryIO, value: object) -> None:
+def write_frame(stream: IO[bytes], value: object) -> None:
     """Write a value as one frame; half a surrogate, which is no character, becomes a question mark."""
     data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     stream.write(len(data).to_bytes(_HEAD, "big") + data)
@@ -82,7 +83,9 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not stand between the frames
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _limit(int(sys.argv[2]))
-    serve(getattr(importlib.import_module(module), function), sys.stdin.buffer, replies)
+    read = getattr(importlib.import_module(module), function)
+    write_frame(replies, READY)
+    serve(read, sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from assistant.errors import AssistantError
 from index.scope import Filter
 from ui.scope_options import ForAudience, Language, On, Product, Region
 from ui.terminal import TerminalProgress
+from ui.watching import watch
 
 if TYPE_CHECKING:
     from index.library import KnowledgeBase
@@ -56,6 +57,9 @@ def refresh(
         print(_report_json(report))
     else:
         _print_report(report)
+
+
+app.command(epilog="Example: switchboard kb watch examples/documents")(watch)
 
 
 @app.command(epilog="Example: switchboard kb status --json")

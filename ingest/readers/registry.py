@@ -16,6 +16,7 @@ from ingest.metadata import check_scope
 from ingest.readers import archive, delimited, docx, html, jsonl, markdown, pdf, plain, pptx, rtf, xlsx
 from ingest.readers.reading import Reading
 from ingest.readers.titles import title_from_name
+from ingest.reading import Failure, FileReading, Limits
 
 Reader = Callable[[bytes], Reading]
 
@@ -38,32 +39,6 @@ SUFFIXES: Mapping[str, Reader] = MappingProxyType(
         ".ndjson": jsonl.read,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a file may hold: `max_bytes` on disk; an archive also unpacked, in all, and by number of members."""
-
-    max_bytes: int
-    max_members: int = 2_000
-    max_unpacked_bytes: int = 500 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A member of an archive that cannot be read; `name` is `archive.zip/inside/path.md`, `stage` where it failed."""
-
-    name: str
-    reason: str
-    stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileReading:
-    """What one file holds: one document; an archive any number of them, and failures of its members."""
-
-    documents: tuple[Document, ...]
-    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 from index.passages import Document, Section
+from ingest.errors import Unreadable
 from ingest.readers import FileReading, Limits
 
 # the process keeps a copy of its real output for itself: a file that took it over would find it
@@ -30,21 +32,35 @@ def by_name(path: Path, name: str, limits: Limits) -> FileReading:
         ctypes.string_at(0)
     if kind == "exits":
         os._exit(3)
+    if kind == "boasts":
+        _to_replies((2**31).to_bytes(4, "big"))
+        time.sleep(300)
+    if kind == "closes":
+        os.closerange(1, 64)
+        time.sleep(300)
+    if kind == "shouts":
+        raise Unreadable("\x1b[31mred\u202e " + "x" * 5_000)
+    if kind == "tells":
+        raise Unreadable(" ".join(sorted(os.environ)))
+    if kind == "invents":
+        raise Unreadable("of its own", "delete everything")
     if kind == "prints":
         print("noise", flush=True)
         os.write(1, b"\x00\x00\x00\x02{}")
     if kind == "lies":
         return FileReading((_document("another.md", "stolen"),))
     if kind == "forges":
-        for descriptor in range(_REPLIES, 64):
-            try:
-                os.write(descriptor, (9).to_bytes(4, "big") + b'{"x": 1}\n')
-            except OSError:
-                continue
+        _to_replies((9).to_bytes(4, "big") + b'{"x": 1}\n')
     if kind == "deep":
         sys.setrecursionlimit(100_000)
         _down(10**6)
     return FileReading((_document(name, path.read_text(encoding="utf-8")),))
+
+
+def _to_replies(data: bytes) -> None:
+    for descriptor in range(_REPLIES, 64):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, data)
 
 
 def _down(depth: int) -> int:

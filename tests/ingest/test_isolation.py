@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ingest.errors import Unreadable
+from ingest.errors import ReaderUnavailable, Unreadable
 from ingest.isolation import IsolatedReader
 from ingest.readers import Limits
 from ingest.reading import InProcessReader
@@ -44,6 +44,9 @@ def file(tmp_path: Path) -> Path:
         ("exits.md", "crash"),
         ("lies.md", "crash"),
         ("forges.md", "crash"),
+        ("boasts.md", "crash"),
+        ("closes.md", "crash"),
+        ("invents.md", "crash"),
     ],
 )
 def test_what_a_file_does_to_its_reader_is_a_reason(reader: IsolatedReader, file: Path, name: str, stage: str) -> None:
@@ -62,6 +65,62 @@ def test_a_file_that_takes_too_long_is_given_up(file: Path) -> None:
             reader.read(file, "sleeps.md")
         assert refused.value.stage == "time"
         assert time.monotonic() - began < 4
+
+
+def test_nobody_waits_for_a_reader_that_boasts_or_falls_silent(reader: IsolatedReader, file: Path) -> None:
+    reader.read(file, "fine.md")
+    for name in ("boasts.md", "closes.md"):
+        began = time.monotonic()
+        with pytest.raises(Unreadable):
+            reader.read(file, name)
+        assert time.monotonic() - began < 15
+
+
+def test_starting_does_not_count_towards_the_time_of_a_file(file: Path) -> None:
+    with IsolatedReader(LIMITS, 0.2, 1000, "tests.ingest.slow_to_import:by_name") as reader:
+        assert reader.read(file, "fine.md").documents
+
+
+def test_a_reader_that_does_not_start_is_no_fault_of_the_file(file: Path) -> None:
+    with (
+        IsolatedReader(LIMITS, 20, 1000, "tests.ingest.no_such_module:read") as reader,
+        pytest.raises(ReaderUnavailable, match="does not start"),
+    ):
+        reader.read(file, "fine.md")
+
+
+def test_modules_in_the_current_folder_are_not_run(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bs4.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')", encoding="utf-8")
+    page = tmp_path / "page.html"
+    page.write_text("<h1>SIM</h1><p>A replacement SIM costs €8.</p>", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with IsolatedReader(LIMITS, 20, 1000) as reader:
+        assert reader.read(page, "page.html").documents
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_reason_is_one_short_line_without_control_characters(reader: IsolatedReader, file: Path) -> None:
+    with pytest.raises(Unreadable) as refused:
+        reader.read(file, "shouts.md")
+    assert str(refused.value).startswith("[31mred x")
+    assert len(str(refused.value)) == 500
+
+
+def test_no_secret_of_the_environment_reaches_the_reader(
+    reader: IsolatedReader, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWITCHBOARD_API_KEY", "secret")
+    with pytest.raises(Unreadable) as refused:
+        reader.read(file, "tells.md")
+    assert "PYTHONPATH" in str(refused.value)
+    assert "SWITCHBOARD" not in str(refused.value)
+
+
+def test_readers_are_not_imported_before_a_file_is_read() -> None:
+    script = "import sys, ingest.isolation, ingest.reading; print({'bs4', 'pdfplumber', 'docx'} & set(sys.modules))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert said.stdout.strip() == "set()"
 
 
 def test_what_a_library_prints_does_no_harm(reader: IsolatedReader, file: Path) -> None:
