@@ -13,7 +13,7 @@ import platformdirs
 
 from assistant.errors import SettingsError
 from assistant.weights import BUILTIN_CHAT
-from index.embedding import BUILTIN_EMBEDDER
+from index.embedding import BUILTIN_EMBEDDER, TELECOM_EMBEDDER
 
 _FILE = "config.toml"
 
@@ -31,7 +31,10 @@ class ModelSettings:
     chat_prompts: str = _setting(
         "few-shot", "How chat_url's model is asked: few-shot, or pointing-1 when it was tuned here."
     )
-    embedder: str = _setting(BUILTIN_EMBEDDER, "The embedding model: the built-in one, a folder, or a hub id.")
+    embedder: str = _setting(
+        TELECOM_EMBEDDER,
+        f"The embedding model: {TELECOM_EMBEDDER}, {BUILTIN_EMBEDDER} without its tuning, a folder, or a hub id.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
