@@ -51,8 +51,8 @@ class EmbedderRecipe:
 
     rank: int = 32
     alpha: int = 64
-    learning_rate: float = 1e-3
-    epochs: float = 1.0
+    learning_rate: float = 3e-4
+    epochs: float = 1.5
     scale: float = 20.0
     max_tokens: int = 256
     seed: int = 20

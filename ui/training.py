@@ -62,7 +62,8 @@ def embedder(
     examples: Annotated[
         Path, typer.Option(help="Folder with questions.jsonl and, if wanted, contrasts.jsonl, taxonomy.yaml, tickets/.")
     ] = Path("examples"),
-    epochs: Annotated[float, typer.Option(help="How often to see every example.", min=0.01)] = 1.0,
+    epochs: Annotated[float, typer.Option(help="How often to see every example.", min=0.01)] = 1.5,
+    tickets: Annotated[bool, typer.Option(help="Learn from labelled tickets, too.")] = False,
 ) -> None:
     """Tune the embedder on questions and tickets with known answers, and say what it finds on dev before and after.
 
@@ -82,6 +83,7 @@ def embedder(
             examples,
             name,
             EmbedderRecipe(epochs=epochs),
+            tickets,
             lambda step: line.say(
                 f"step {step.step} of {step.steps}, loss {step.loss:.3f}, {_clock(step.seconds_left)} left"
             ),

@@ -34,6 +34,7 @@ def tune_embedder(
     examples: Path,
     name: str,
     recipe: EmbedderRecipe,
+    tickets: bool,
     tell: Callable[[EmbedderStep], None],
 ) -> tuple[Path, Measures, Measures]:
     """Train on the split train; return the embedder's folder, and recall on dev before and after.
@@ -46,7 +47,7 @@ def tune_embedder(
         raise TrainingError(f"{folder} exists; choose another --name, or remove it")
     retriever = Retriever(KnowledgeBase(settings.knowledge_base), base)
     generation = retriever.generation()
-    tasks = _tasks(examples, generation, base, random.Random(recipe.seed))
+    tasks = _tasks(examples, generation, base, tickets, random.Random(recipe.seed))
     work = folder.with_name(f".{name}")
     shutil.rmtree(work, ignore_errors=True)
     tuned = adapt(base, tasks, recipe, work, tell)
@@ -56,14 +57,16 @@ def tune_embedder(
     return folder, before, after
 
 
-def _tasks(examples: Path, generation: Generation, embedder: Embedder, rng: random.Random) -> list[Task]:
+def _tasks(
+    examples: Path, generation: Generation, embedder: Embedder, tickets: bool, rng: random.Random
+) -> list[Task]:
     questions = load_questions(examples, "train")
     if (examples / CONTRASTS).is_file():
         questions += load_questions(examples, "train", CONTRASTS)
     tasks = question_tasks(questions, generation, embedder, rng)
     if not tasks[0].pairs:
         raise TrainingError(f"{examples / QUESTIONS} holds no train questions about the knowledge base's documents")
-    if (examples / _TAXONOMY).is_file() and (examples / _TICKETS).is_file():
+    if tickets:
         taxonomy = Taxonomy.load(examples / _TAXONOMY)
         tasks.append(ticket_task(read_tickets(examples / _TICKETS, ancestors=taxonomy.path_ids), taxonomy, rng))
     return tasks
