@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from ingest.errors import Unreadable
 from ingest.reading import FileReading, Limits
@@ -30,7 +30,7 @@ READY = "ready"  # the first frame, when the readers have been imported
 Read = Callable[[Path, str, Limits], FileReading]
 
 
-def write_frame(stream: BinaryIO, value: object) -> None:
+def write_frame(stream: IO[bytes], value: object) -> None:
     """Write a value as one frame; half a surrogate, which is no character, becomes a question mark."""
     data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     stream.write(len(data).to_bytes(_HEAD, "big") + data)

@@ -14,6 +14,7 @@ from rich.console import Console
 from assistant import settings as configuration
 from assistant.errors import AssistantError
 from ui.terminal import TerminalProgress
+from ui.watching import watch
 
 if TYPE_CHECKING:
     from index.library import KnowledgeBase
@@ -54,6 +55,9 @@ def refresh(
         print(_report_json(report))
     else:
         _print_report(report)
+
+
+app.command(epilog="Example: switchboard kb watch examples/documents")(watch)
 
 
 @app.command(epilog="Example: switchboard kb status --json")
