@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from eval.errors import EvaluationError
-from eval.refresh_trials import freshness, kills, refresh
+from eval.refresh_trials import freshness, kills, mutations, refresh
 from eval.terminal import AsJson, err, out
 from eval.triage_trials import hostile, triage
 from eval.trials import rag_vs_tuning, speed
@@ -173,6 +173,7 @@ app.command(epilog="Example: switchboard eval triage --tickets tickets.csv --lim
 app.command(epilog="Example: switchboard eval hostile --count 1000")(hostile)
 app.command(epilog="Example: switchboard eval kills --count 200")(kills)
 app.command(epilog="Example: switchboard eval refresh --documents 10000")(refresh)
+app.command(epilog="Example: switchboard eval mutations --count 1000")(mutations)
 app.command(epilog="Example: switchboard eval freshness --documents 1000")(freshness)
 
 
