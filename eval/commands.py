@@ -12,7 +12,7 @@ import typer
 from rich.progress import Progress
 
 from eval.errors import EvaluationError
-from eval.refresh_trials import kills, refresh
+from eval.refresh_trials import freshness, kills, mutations, refresh
 from eval.retrieval_command import retrieval
 from eval.terminal import AsJson, SplitName, err, out, split_name
 from eval.triage_trials import hostile, triage
@@ -89,6 +89,8 @@ app.command(epilog="Example: switchboard eval triage --tickets tickets.csv --lim
 app.command(epilog="Example: switchboard eval hostile --count 1000")(hostile)
 app.command(epilog="Example: switchboard eval kills --count 200")(kills)
 app.command(epilog="Example: switchboard eval refresh --documents 10000")(refresh)
+app.command(epilog="Example: switchboard eval mutations --count 1000")(mutations)
+app.command(epilog="Example: switchboard eval freshness --documents 1000")(freshness)
 
 
 @app.command(epilog="Example: switchboard eval sufficiency --fit")

@@ -43,7 +43,7 @@ def time_refreshes(
     paths = [folder / "documents" / f"{n % 100:02}" / f"document{n:06}.md" for n in range(documents)]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_document(rng), encoding="utf-8")
+        path.write_text(synthetic_document(rng), encoding="utf-8")
     time.sleep(_SETTLED)
     some = rng.sample(paths, max(1, round(changed * documents)))
     found: list[RefreshTiming] = []
@@ -72,7 +72,9 @@ def _edit(paths: list[Path], old: str, new: str) -> None:
         path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
 
 
-def _document(rng: random.Random) -> str:
+def synthetic_document(rng: random.Random) -> str:
+    """A Markdown page of three sections, in words that are none, each with a price."""
+
     def words(count: int) -> str:
         return " ".join("".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(count))
 

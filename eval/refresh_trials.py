@@ -73,3 +73,69 @@ def refresh(
             markup=False,
             soft_wrap=True,
         )
+
+
+def freshness(
+    documents: Annotated[int, typer.Option(help="How many synthetic documents.", min=20)] = 1_000,
+    changes: Annotated[int, typer.Option(help="How many of them change, one after another.", min=1)] = 9,
+    seed: Annotated[int, typer.Option(help="Decides which.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Seconds from a change in watched documents until the old text is no longer found, while questions are asked.
+
+    Exit code 1 where a question fails.
+    """
+    from eval.errors import EvaluationError
+    from eval.freshness import measure_freshness
+
+    if changes > documents:
+        raise EvaluationError(f"{changes} of {documents} documents cannot change; take fewer --changes")
+    with tempfile.TemporaryDirectory(prefix="switchboard-freshness-") as folder, Progress(console=err) as bars:
+        task = bars.add_task("changing documents", total=changes)
+        found = measure_freshness(Path(folder), documents, changes, seed, lambda: bars.advance(task))
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        out.print(
+            f"{found.changes} changes in {found.documents} documents: the old text is gone after "
+            f"{found.median:.1f} s (median), {found.longest:.1f} s (longest)",
+            highlight=False,
+            soft_wrap=True,
+        )
+        out.print(f"questions meanwhile: {found.questions}, failed: {len(found.failed)}", highlight=False)
+        for reason in found.failed[:5]:
+            out.print(f"  {reason}", markup=False, highlight=False)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def mutations(
+    count: Annotated[int, typer.Option(help="How many damaged files.", min=1)] = 1_000,
+    documents: Annotated[Path, typer.Option(help="Folder with a PDF and a DOCX to damage.")] = Path(
+        "examples/documents"
+    ),
+    seed: Annotated[int, typer.Option(help="Decides the damage.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Read damaged files of every format: read, refused, ended by a limit, or escaped from the reading process.
+
+    Exit code 1 where any escaped.
+    """
+    from eval.mutations import read_mutations
+
+    with tempfile.TemporaryDirectory(prefix="switchboard-mutations-") as folder, Progress(console=err) as bars:
+        task = bars.add_task("reading damaged files", total=count)
+        found = read_mutations(Path(folder), documents, count, seed, lambda: bars.advance(task))
+    if as_json:
+        print(json.dumps(asdict(found)))
+    else:
+        out.print(
+            f"{found.files} damaged files: {found.read} read, {found.refused} refused, {found.deaths} deaths of the "
+            f"reading process, {found.memory} out of memory, {found.timeouts} out of time, {len(found.escaped)} escaped",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for error in found.escaped[:5]:
+            out.print(f"  {error}", markup=False, highlight=False)
+    if found.escaped:
+        raise typer.Exit(1)
