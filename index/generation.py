@@ -26,6 +26,7 @@ from index.checksums import sha256_of
 from index.durable import replace_whole, sync, write_whole
 from index.embedding import Vectors
 from index.errors import DamagedGeneration
+from index.index_choice import IndexChoice
 from index.passage_table import KEY, Keys, PassageRows, PassageTable, mapped_file
 from index.passages import Passage
 from index.records import CanaryResult, IndexedDocument, Manifest, Quarantined, SourceFile
@@ -154,7 +155,7 @@ class Generation:
         folder = parent / generation_id
         folder.mkdir(parents=True)
         try:
-            _write_data(folder, contents)
+            choice = _write_data(folder, contents)
             manifest = Manifest(
                 format=FORMAT,
                 id=generation_id,
@@ -168,6 +169,7 @@ class Generation:
                 passages=len(contents.passages),
                 quarantined=tuple(contents.quarantined),
                 checksums={name: sha256_of(folder / name) for name in _DATA},
+                index=choice,
                 blend=load_blend(),
             )
             generation = _read_back(folder, manifest)
@@ -239,7 +241,7 @@ class _Sourced(BaseModel):
     sources: tuple[str, ...]
 
 
-def _write_data(folder: Path, contents: Contents) -> None:
+def _write_data(folder: Path, contents: Contents) -> IndexChoice | None:
     encoder = msgspec.json.Encoder()
     write_whole(folder / _DOCUMENTS, encoder.encode_lines(contents.documents))
     write_whole(folder / _FILES, encoder.encode_lines(contents.files))
@@ -256,6 +258,7 @@ def _write_data(folder: Path, contents: Contents) -> None:
     for name in (_VECTORS, _WORDS, _VOCABULARY):
         sync(folder / name)
     sync(folder)
+    return index.choice
 
 
 def _read_back(folder: Path, manifest: Manifest) -> Generation:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from index.blending import Blend
 from index.errors import ScopeError
+from index.index_choice import IndexChoice
 from index.scope import Scope
 
 log = logging.getLogger(__name__)
@@ -90,4 +91,5 @@ class Manifest(BaseModel, frozen=True):
     quarantined: tuple[Quarantined, ...]
     canaries: CanaryResult | None = None
     checksums: Mapping[str, str]
+    index: IndexChoice | None = None
     blend: Blend = Blend()
