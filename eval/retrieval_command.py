@@ -34,7 +34,10 @@ def retrieval(
     ] = Path("examples"),
     split: SplitName = "test",
     fit: Annotated[
-        bool, typer.Option("--fit", help="Choose the blend of vectors and words on dev (a corpus: on train), and measure that.")
+        bool,
+        typer.Option(
+            "--fit", help="Choose the blend of vectors and words on dev (a corpus: on train), and measure that."
+        ),
     ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="With --fit: every refresh from now on stores this blend with the index.")

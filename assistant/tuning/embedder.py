@@ -57,9 +57,7 @@ def tune_embedder(
     return folder, before, after
 
 
-def _tasks(
-    examples: Path, generation: Generation, embedder: Embedder, tickets: bool, rng: random.Random
-) -> list[Task]:
+def _tasks(examples: Path, generation: Generation, embedder: Embedder, tickets: bool, rng: random.Random) -> list[Task]:
     questions = load_questions(examples, "train")
     if (examples / CONTRASTS).is_file():
         questions += load_questions(examples, "train", CONTRASTS)
