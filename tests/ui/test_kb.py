@@ -70,9 +70,9 @@ def test_diff_names_documents_and_passages(home_base: KnowledgeBase) -> None:
 
 def test_quarantine_and_status_say_what_is_set_aside(home_base: KnowledgeBase) -> None:
     (item,) = json.loads(kb("quarantine", "--json"))
-    assert (item["name"], item["stage"], item["kept"]) == ("plans.md", "read", True)
+    assert (item["name"], item["stage"], item["kept"]) == ("plans.md", "open", True)
     for command in ("quarantine", "status"):
-        assert "plans.md (read since 20" in kb(command)
+        assert "plans.md (open since 20" in kb(command)
         assert "empty file; its previous version serves" in kb(command)
     home_base.roll_back()
     assert "nothing is in quarantine" in kb("quarantine")
