@@ -3,6 +3,7 @@
 # make check  format, lint, types, import layers
 # make train  train the adapter that is shipped, from examples/ alone (under 90 minutes on two cores)
 # make bench  print the figures: retrieval, abstention, answers, triage
+# make bench-index  print the figures of the knowledge base: refreshing, freshness, kills, damaged files
 # Variables: PYTHON (3.11 or newer), EXTRA_INDEX (a further package index, for example PyTorch's own for CPU builds),
 #            BUILD=gpu (vLLM for NVIDIA cards instead of the one for processors), ARGS (for make run: --port 8080)
 PYTHON ?= python3
@@ -14,7 +15,7 @@ INDEX := $(if $(EXTRA_INDEX),--extra-index-url $(EXTRA_INDEX))
 READY := $(VENV)/ready-$(BUILD)
 SHELL := /bin/bash
 
-.PHONY: run test check setup browser kb train bench clean
+.PHONY: run test check setup browser kb train bench bench-index clean
 .DEFAULT_GOAL := run
 
 run: kb
@@ -41,6 +42,12 @@ bench: kb
 	$(BIN)/switchboard eval answers --corpus examples --split test --limit 40
 	$(BIN)/switchboard eval triage --tickets examples/tickets/test.jsonl --taxonomy examples/taxonomy.yaml --limit 400
 	$(BIN)/switchboard eval speed
+
+bench-index: setup
+	$(BIN)/switchboard eval refresh --documents 10000
+	$(BIN)/switchboard eval freshness --documents 10000
+	$(BIN)/switchboard eval kills --count 200
+	$(BIN)/switchboard eval mutations --count 1000
 
 setup: $(READY)
 
