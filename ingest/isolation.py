@@ -22,11 +22,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from index.passages import Document, Section
 from ingest.errors import ReaderUnavailable, Stage, Unreadable
 from ingest.reading import Failure, FileReading, Limits
-from ingest.reading_worker import READY, write_frame
+from ingest.reading_worker import HEAD, READY, write_frame
 
 log = logging.getLogger(__name__)
 
-_HEAD = 4
 _LARGEST = 2**28  # bytes of a reply
 _PIECE = 2**20
 _READ = "ingest.readers:read_file"
@@ -194,7 +193,7 @@ def _environment() -> dict[str, str]:
 
 def _receive(stream: IO[bytes], deadline: float) -> bytes:
     """One frame. Raises TimeoutError, _TooLarge, EOFError when the other side has gone."""
-    size = int.from_bytes(_exactly(stream, _HEAD, deadline), "big")
+    size = int.from_bytes(_exactly(stream, HEAD, deadline), "big")
     if size > _LARGEST:
         raise _TooLarge
     return _exactly(stream, size, deadline)

@@ -23,7 +23,7 @@ from ingest.errors import Unreadable
 from ingest.reading import FileReading, Limits
 
 _PR_SET_PDEATHSIG = 1
-_HEAD = 4  # bytes of length before a frame
+HEAD = 4  # bytes of length before a frame
 _NICE = 5
 READY = "ready"  # the first frame, when the readers have been imported
 
@@ -33,14 +33,14 @@ Read = Callable[[Path, str, Limits], FileReading]
 def write_frame(stream: IO[bytes], value: object) -> None:
     """Write a value as one frame; half a surrogate, which is no character, becomes a question mark."""
     data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-    stream.write(len(data).to_bytes(_HEAD, "big") + data)
+    stream.write(len(data).to_bytes(HEAD, "big") + data)
     stream.flush()
 
 
 def read_frame(stream: BinaryIO) -> Any:
     """The next frame's value; None at the end."""
-    head = stream.read(_HEAD)
-    if len(head) < _HEAD:
+    head = stream.read(HEAD)
+    if len(head) < HEAD:
         return None
     return json.loads(stream.read(int.from_bytes(head, "big")))
 
